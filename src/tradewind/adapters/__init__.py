@@ -1,0 +1,1 @@
+"""What connects the ports to the world: one folder a technology."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: the journal, the state, users and, without InfluxDB, bars."""

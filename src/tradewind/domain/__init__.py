@@ -1,0 +1,1 @@
+"""Values and rules of trading: pure, without clocks, input/output or floats for money."""

@@ -1,0 +1,1 @@
+"""Accounts: balances, positions and open orders of one owner."""

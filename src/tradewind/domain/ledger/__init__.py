@@ -1,0 +1,1 @@
+"""The books: double-entry postings and what each event posts."""

@@ -1,0 +1,1 @@
+"""Instruments and market data: quotes, trades and bars."""

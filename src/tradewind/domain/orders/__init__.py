@@ -1,0 +1,1 @@
+"""Orders: their terms, their state machine and the record that the core keeps of each."""

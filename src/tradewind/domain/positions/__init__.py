@@ -1,0 +1,1 @@
+"""Positions: what an account holds of an instrument."""

@@ -1,0 +1,1 @@
+"""Risk rules: what must hold before an order is taken."""

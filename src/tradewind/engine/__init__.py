@@ -1,0 +1,1 @@
+"""Deterministic machines built of the domain: the same commands and market data always give the same events."""

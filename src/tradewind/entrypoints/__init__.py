@@ -1,0 +1,1 @@
+"""One composition root a process: read settings, build adapters, run the service."""

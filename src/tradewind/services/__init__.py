@@ -1,0 +1,1 @@
+"""The application logic of each process."""
