@@ -1,6 +1,6 @@
 """The journal: the only truth about orders. One writer a shard, fenced by the writing session itself."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import msgspec
@@ -36,8 +36,9 @@ class ShardWrite(msgspec.Struct):
     """Everything that one batch changes in one shard. The rows are states after the batch."""
 
     shard: int
-    offset: str
+    last_seq: int
     published_seq: int
+    offset: str
     deadline_ns: int | None
     """The earliest deadline among the batch's commands: the commit must not begin after it."""
     entries: list[JournalEntry]
@@ -87,8 +88,11 @@ class ShardJournal(Protocol):
         """
         ...
 
-    async def heartbeat(self) -> Mapping[int, str]:
-        """Keep the session alive and say which replica owns which shard. Raises `OwnershipLost`, `StoreUnavailable`."""
+    async def heartbeat(self) -> int:
+        """Keep the session alive; returns how many replicas (this one included) have a session now.
+
+        Raises `OwnershipLost`, `StoreUnavailable`.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,0 +1,1 @@
+"""The order service: one writer a shard, from commands to committed events."""

@@ -1,0 +1,220 @@
+"""One writing session: the shards it owns, and the cycle of reading, applying, committing and telling."""
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping
+
+import structlog
+
+from tradewind.domain.commands import CancelOrder, ReplaceOrder, SubmitOrder
+from tradewind.domain.events import OrderExecuted
+from tradewind.domain.identifiers import AccountId, ClientOrderId, OrderId, Symbol
+from tradewind.domain.market.instrument import Instrument
+from tradewind.operations.metrics import (
+    BATCH_COMMANDS,
+    BATCH_SECONDS,
+    COMMANDS,
+    EXECUTIONS,
+    OPEN_ORDERS,
+    SHARDS_OWNED,
+)
+from tradewind.ports.errors import BusUnavailable
+from tradewind.ports.journal import DeadlinePassed, ShardJournal
+from tradewind.ports.messages import SHARD_COUNT, CommandEnvelope, shard_of
+from tradewind.services.orders.collaborators import Collaborators
+from tradewind.services.orders.inbox import Batch, Inbox
+from tradewind.services.orders.shard import Shard, ShardOutcome
+from tradewind.services.orders.venue_dispatch import dispatch
+
+TICK_S = 1.0
+"""How often the session is kept alive, shards are shared out, prices are told and streams are trimmed."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Tenure:
+    """Works the shards that its session owns. `has_committed` tells whether the session ever did its work."""
+
+    def __init__(self, collaborators: Collaborators, journal: ShardJournal) -> None:
+        self._with = collaborators
+        self._journal = journal
+        self._instruments: Mapping[Symbol, Instrument] = {}
+        self._shards: dict[int, Shard] = {}
+        self._trimmed: dict[int, str] = {}
+        self._replicas = 1
+        self.has_committed = False
+
+    @property
+    def problem(self) -> str | None:
+        """None when the session owns its share."""
+        share = SHARD_COUNT // self._replicas
+        if len(self._shards) >= share:
+            return None
+        return f"owns {len(self._shards)} shards, its share is {share}"
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Own and work shards until `stop`, or until the session fails (then it raises)."""
+        self._instruments = await self._with.load_instruments()
+        inbox = Inbox(self._with.commands, self._with.venue, self._with.new_backoff())
+        try:
+            await self._tick(inbox)
+            next_tick_ns = self._with.clock.now_ns() + int(TICK_S * 1e9)
+            while not stop.is_set():
+                wait_s = (next_tick_ns - self._with.clock.now_ns()) / 1e9
+                if wait_s <= 0:
+                    await self._tick(inbox)
+                    next_tick_ns = self._with.clock.now_ns() + int(TICK_S * 1e9)
+                    continue
+                batch = await inbox.take(min(wait_s, TICK_S))
+                if batch.commands or batch.reports:
+                    await self._work(batch)
+        finally:
+            await inbox.close()
+            await self._with.venue.forget(
+                [o.order_id for shard in self._shards.values() for o in shard.open_orders]
+            )
+            await self._journal.close()
+            _log.info("writing session closed", shards=len(self._shards))
+
+    async def _work(self, batch: Batch) -> None:
+        started_ns = self._with.clock.now_ns()
+        while True:
+            touched = await self._apply(batch)
+            writes = [write for shard in touched if (write := shard.take_write()) is not None]
+            if not writes:
+                return
+            try:
+                await self._journal.commit(writes)
+                break
+            except DeadlinePassed:
+                # The machine stood still between reading and writing. Nothing is written: start over from what is
+                # committed; the commands that are late now will be refused.
+                _log.warning("a deadline passed before the commit, applying the batch again")
+                for shard in touched:
+                    self._shards[shard.number] = await self._load(shard.number)
+        self.has_committed = True
+        BATCH_SECONDS.observe((self._with.clock.now_ns() - started_ns) / 1e9)
+        await self._tell([(shard, shard.committed()) for shard in touched])
+
+    async def _apply(self, batch: Batch) -> list[Shard]:
+        await self._look_up_unknown(batch)
+        now_ns = self._with.clock.now_ns()
+        touched: dict[int, Shard] = {}
+        for entry in batch.commands:
+            shard = self._shards.get(entry.shard)
+            if shard is not None:
+                shard.apply_commands(entry.envelopes, entry.offset, now_ns)
+                touched[shard.number] = shard
+        for report in batch.reports:
+            shard = self._shards.get(shard_of(report.account_id))
+            if shard is not None:
+                shard.apply_report(report, now_ns)
+                touched[shard.number] = shard
+        BATCH_COMMANDS.observe(sum(len(entry.envelopes) for entry in batch.commands) + len(batch.reports))
+        return list(touched.values())
+
+    async def _tell(self, outcomes: list[tuple[Shard, ShardOutcome]]) -> None:
+        await self._with.announcer.announce(outcomes)
+        for shard, outcome in outcomes:
+            await dispatch(outcome.events, shard.core.state.orders, self._with.venue)
+            EXECUTIONS.inc(sum(isinstance(event, OrderExecuted) for event in outcome.events))
+            for command, result in outcome.counts:
+                COMMANDS.labels(command=command, outcome=result).inc()
+
+    async def _look_up_unknown(self, batch: Batch) -> None:
+        """Bring closed orders that commands name, and that are not in memory, back from the tables."""
+        client_ids: set[tuple[AccountId, ClientOrderId]] = set()
+        order_ids: set[OrderId] = set()
+        for entry in batch.commands:
+            shard = self._shards.get(entry.shard)
+            if shard is not None and not shard.core.state.remembers_all_orders:
+                _collect_unknown(entry.envelopes, shard, client_ids, order_ids)
+        if not client_ids and not order_ids:
+            return
+        for order in await self._journal.find_orders(client_ids, order_ids):
+            shard = self._shards.get(shard_of(order.account_id))
+            if shard is not None and not order.is_open:
+                shard.core.state.remember(order)
+
+    async def _tick(self, inbox: Inbox) -> None:
+        replicas = await self._journal.heartbeat()
+        await self._share_out(inbox, replicas)
+        now_ns = self._with.clock.now_ns()
+        changed = self._with.marks.take_changes()
+        if changed:
+            for shard in self._shards.values():
+                shard.mark_prices(changed, now_ns)
+        if self._with.announcer.is_behind(self._shards.values()):
+            await self._with.announcer.catch_up(self._journal, self._shards.values())
+        await self._trim()
+        SHARDS_OWNED.set(len(self._shards))
+        OPEN_ORDERS.set(sum(shard.open_order_count for shard in self._shards.values()))
+
+    async def _share_out(self, inbox: Inbox, replicas: int) -> None:
+        """Own a fair share: give up what is too much, claim what is free."""
+        self._replicas = max(replicas, 1)
+        fair_share = math.ceil(SHARD_COUNT / self._replicas)
+        surplus = sorted(self._shards)[fair_share:]
+        if surplus:
+            await self._release(surplus)
+        missing = fair_share - len(self._shards)
+        gained = await self._claim(missing) if missing > 0 else []
+        if surplus or gained:
+            await inbox.follow({shard.number: shard.offset for shard in self._shards.values()})
+            _log.info("shards shared out", owned=sorted(self._shards), replicas=replicas)
+
+    async def _claim(self, count: int) -> list[Shard]:
+        gained: list[Shard] = []
+        for number in range(SHARD_COUNT):
+            if number in self._shards or len(gained) == count:
+                continue
+            if number in await self._journal.claim([number]):
+                shard = await self._load(number)
+                self._shards[number] = shard
+                gained.append(shard)
+                await self._with.venue.reconcile(shard.open_orders)
+        await self._with.announcer.catch_up(self._journal, gained)
+        return gained
+
+    async def _release(self, numbers: Iterable[int]) -> None:
+        released = [self._shards.pop(number) for number in numbers]
+        await self._with.venue.forget([order.order_id for shard in released for order in shard.open_orders])
+        await self._journal.release([shard.number for shard in released])
+
+    async def _load(self, number: int) -> Shard:
+        shard = Shard(await self._journal.load(number), self._instruments, self._with.limits)
+        shard.mark_prices(self._with.marks.prices, self._with.clock.now_ns())
+        return shard
+
+    async def _trim(self) -> None:
+        offsets = {
+            shard.number: shard.offset
+            for shard in self._shards.values()
+            if self._trimmed.get(shard.number) != shard.offset
+        }
+        if not offsets:
+            return
+        try:
+            await self._with.commands.forget(offsets)
+            self._trimmed.update(offsets)
+        except BusUnavailable as error:
+            _log.debug("streams not trimmed", reason=str(error))
+
+
+def _collect_unknown(
+    envelopes: Iterable[CommandEnvelope],
+    shard: Shard,
+    client_ids: set[tuple[AccountId, ClientOrderId]],
+    order_ids: set[OrderId],
+) -> None:
+    state = shard.core.state
+    for envelope in envelopes:
+        command = envelope.command
+        if isinstance(command, SubmitOrder | ReplaceOrder):
+            key = (command.account_id, command.client_order_id)
+            new_id = command.order_id if isinstance(command, SubmitOrder) else command.new_order_id
+            # An id that was made up with the order cannot have been used before.
+            if key not in state.order_ids and command.client_order_id != new_id:
+                client_ids.add(key)
+        if isinstance(command, CancelOrder | ReplaceOrder) and command.order_id not in state.orders:
+            order_ids.add(command.order_id)
