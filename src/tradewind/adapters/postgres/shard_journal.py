@@ -7,18 +7,13 @@ reason, ownership and the ability to commit end together. PostgreSQL itself ends
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 import asyncpg
 
-from tradewind.adapters.postgres.order_rows import (
-    MUTABLE_COLUMNS,
-    ORDER_COLUMNS,
-    order_from_row,
-    order_to_row,
-)
+from tradewind.adapters.postgres.batch_statement import BATCH_STATEMENT, batch_arguments
+from tradewind.adapters.postgres.order_rows import order_from_row
 from tradewind.domain.accounts.account import Account
-from tradewind.domain.events import JournalEntry, OrderExecuted, decode_event, encode_event
+from tradewind.domain.events import JournalEntry, decode_event
 from tradewind.domain.identifiers import AccountId, ClientOrderId, OrderId
 from tradewind.domain.orders.order import Order
 from tradewind.domain.positions.position import Position
@@ -43,52 +38,6 @@ _CONNECTION_LOST = (
     OSError,
     TimeoutError,
 )
-
-_ACCOUNT_COLUMNS = {
-    "account_id": "uuid",
-    "cash_available": "numeric",
-    "cash_held": "numeric",
-    "halt_reason": "text",
-    "last_submitted_ns": "bigint",
-}
-_POSITION_COLUMNS = {
-    "account_id": "uuid",
-    "symbol": "text",
-    "qty": "numeric",
-    "cost_basis": "numeric",
-    "realised_pnl": "numeric",
-    "held_qty": "numeric",
-}
-
-
-def _unnest(columns: dict[str, str]) -> str:
-    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), 1))
-    return f"unnest({arrays}) AS n({', '.join(columns)})"
-
-
-_CHANGED_ORDER_COLUMNS = {column: ORDER_COLUMNS[column] for column in ("order_id", *MUTABLE_COLUMNS)}
-_UPDATE_ORDERS = f"""
-    UPDATE orders o SET {", ".join(f"{column} = n.{column}" for column in MUTABLE_COLUMNS)}
-    FROM {_unnest(_CHANGED_ORDER_COLUMNS)} WHERE o.order_id = n.order_id"""
-_ADD_EXECUTION_IDS = """
-    UPDATE orders o SET execution_ids = o.execution_ids || n.added
-    FROM (SELECT order_id, array_agg(execution_id ORDER BY place) AS added
-          FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS u(order_id, execution_id, place)
-          GROUP BY order_id) n
-    WHERE o.order_id = n.order_id"""
-_UPDATE_ACCOUNTS = f"""
-    UPDATE accounts a SET cash_available = n.cash_available, cash_held = n.cash_held,
-        halt_reason = n.halt_reason, last_submitted_ns = n.last_submitted_ns
-    FROM {_unnest(_ACCOUNT_COLUMNS)} WHERE a.account_id = n.account_id"""
-_UPSERT_POSITIONS = f"""
-    INSERT INTO positions ({", ".join(_POSITION_COLUMNS)}) SELECT * FROM {_unnest(_POSITION_COLUMNS)}
-    ON CONFLICT (account_id, symbol) DO UPDATE SET qty = excluded.qty, cost_basis = excluded.cost_basis,
-        realised_pnl = excluded.realised_pnl, held_qty = excluded.held_qty"""
-_UPDATE_SHARDS = """
-    UPDATE shards s SET last_seq = n.last_seq, published_seq = n.published_seq, stream_offset = n.stream_offset
-    FROM unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::text[])
-        AS n(shard, last_seq, published_seq, stream_offset)
-    WHERE s.shard = n.shard AND s.last_seq <= n.last_seq"""
 
 
 async def open_shard_journal(database_url: str, clock: Clock, name: str) -> "PostgresShardJournal":
@@ -241,7 +190,7 @@ class PostgresShardJournal:
             if any(write.deadline_ns is not None and now_ns > write.deadline_ns for write in writes):
                 await self._connection.execute("ROLLBACK")
                 raise DeadlinePassed
-            await self._write(writes)
+            await self._connection.execute(BATCH_STATEMENT, *batch_arguments(writes))
             await self._connection.execute("COMMIT")
 
     async def close(self) -> None:
@@ -251,133 +200,10 @@ class PostgresShardJournal:
         except _CONNECTION_LOST:
             self._connection.terminate()
 
-    async def _write(self, writes: Sequence[ShardWrite]) -> None:
-        await self._copy("accounts", _NEW_ACCOUNT_COLUMNS, _new_account_rows(writes))
-        await self._copy("journal", _JOURNAL_COLUMNS, _journal_rows(writes))
-        await self._copy("ledger_postings", _POSTING_COLUMNS, _posting_rows(writes))
-        await self._copy(
-            "orders", list(ORDER_COLUMNS), [order_to_row(o) for w in writes for o in w.new_orders]
-        )
-        await self._copy("executions", _EXECUTION_COLUMNS, _execution_rows(writes))
-        changed = [o for w in writes for o in w.changed_orders]
-        await self._run(_UPDATE_ORDERS, [[getattr(o, c) for c in _CHANGED_ORDER_COLUMNS] for o in changed])
-        await self._run(_ADD_EXECUTION_IDS, _added_execution_ids(writes))
-        await self._run(
-            _UPDATE_ACCOUNTS,
-            [[getattr(a, column) for column in _ACCOUNT_COLUMNS] for w in writes for a in w.changed_accounts],
-        )
-        await self._run(
-            _UPSERT_POSITIONS,
-            [
-                [account_id, p.symbol, p.qty, p.cost_basis, p.realised_pnl, p.held_qty]
-                for w in writes
-                for account_id, p in w.positions
-            ],
-        )
-        await self._run(
-            _UPDATE_SHARDS,
-            [[w.shard, w.last_seq, w.published_seq, w.offset] for w in writes],
-        )
-
-    async def _copy(self, table: str, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
-        if rows:
-            await self._connection.copy_records_to_table(table, columns=columns, records=rows)
-
-    async def _run(self, statement: str, rows: list[list[Any]]) -> None:
-        if rows:
-            await self._connection.execute(statement, *(list(column) for column in zip(*rows, strict=True)))
-
     def _require_owned(self, shards: Collection[int]) -> None:
         missing = set(shards) - self._owned
         if missing:
             raise OwnershipLost(f"shards {sorted(missing)} are not owned by this session")
-
-
-_NEW_ACCOUNT_COLUMNS = [
-    "account_id",
-    "shard",
-    "account_number",
-    "currency",
-    "multiplier",
-    "cash_available",
-    "cash_held",
-    "halt_reason",
-    "last_submitted_ns",
-    "created_at_ns",
-]
-_JOURNAL_COLUMNS = ["shard", "seq", "ts_ns", "event_type", "account_id", "correlation_id", "payload"]
-_POSTING_COLUMNS = ["shard", "seq", "line", "account_id", "ledger_account", "unit", "amount"]
-_EXECUTION_COLUMNS = [
-    "account_id",
-    "execution_id",
-    "order_id",
-    "symbol",
-    "side",
-    "qty",
-    "price",
-    "fee",
-    "realised_pnl",
-    "position_qty",
-    "executed_at_ns",
-    "shard",
-    "seq",
-]
-
-
-def _new_account_rows(writes: Sequence[ShardWrite]) -> list[tuple[Any, ...]]:
-    return [
-        tuple(w.shard if column == "shard" else getattr(a, column) for column in _NEW_ACCOUNT_COLUMNS)
-        for w in writes
-        for a in w.new_accounts
-    ]
-
-
-def _journal_rows(writes: Sequence[ShardWrite]) -> list[tuple[Any, ...]]:
-    return [
-        (
-            entry.shard,
-            entry.seq,
-            entry.ts_ns,
-            type(entry.event).__name__,
-            entry.event.account_id,
-            entry.correlation_id,
-            encode_event(entry.event).decode(),
-        )
-        for w in writes
-        for entry in w.entries
-    ]
-
-
-def _posting_rows(writes: Sequence[ShardWrite]) -> list[tuple[Any, ...]]:
-    return [
-        (entry.shard, entry.seq, line, entry.event.account_id, p.ledger_account, p.unit, p.amount)
-        for w in writes
-        for entry, postings in zip(w.entries, w.postings, strict=True)
-        for line, p in enumerate(postings)
-    ]
-
-
-def _execution_rows(writes: Sequence[ShardWrite]) -> list[tuple[Any, ...]]:
-    return [
-        tuple(
-            getattr(entry if column in ("shard", "seq") else entry.event, column)
-            for column in _EXECUTION_COLUMNS
-        )
-        for w in writes
-        for entry in w.entries
-        if isinstance(entry.event, OrderExecuted)
-    ]
-
-
-def _added_execution_ids(writes: Sequence[ShardWrite]) -> list[list[Any]]:
-    """Executions of orders that are not new: a new order's row carries its own."""
-    new = {order.order_id for w in writes for order in w.new_orders}
-    return [
-        [entry.event.order_id, entry.event.execution_id]
-        for w in writes
-        for entry in w.entries
-        if isinstance(entry.event, OrderExecuted) and entry.event.order_id not in new
-    ]
 
 
 def _account_from_row(row: asyncpg.Record) -> Account:

@@ -14,10 +14,10 @@ import msgspec
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from tradewind.adapters.redis.order_bus import COMMANDS_FIELD
+from tradewind.adapters.redis.pipe import RedisCommand, RedisPipe
 from tradewind.adapters.redis.topics import commands_stream, replies_channel
 from tradewind.ports.clock import Clock
 from tradewind.ports.errors import BusUnavailable, Overloaded, ReplyOverdue
@@ -51,7 +51,7 @@ class RedisCommandBus:
         self._outbox: dict[int, list[CommandEnvelope]] = defaultdict(list)
         self._has_outgoing = asyncio.Event()
         self._is_listening = asyncio.Event()
-        self._connection: AbstractConnection | None = None
+        self._pipe = RedisPipe(redis)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -65,7 +65,7 @@ class RedisCommandBus:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._disconnect()
+        await self._pipe.close()
 
     @property
     def is_connected(self) -> bool:
@@ -96,32 +96,16 @@ class RedisCommandBus:
             self._has_outgoing.clear()
             outgoing, self._outbox = self._outbox, defaultdict(list)
             try:
-                connection = await self._connect()
-            except (RedisError, OSError, TimeoutError) as error:
+                await self._pipe.connect()
+            except BusUnavailable as error:
                 # Nothing was written: those who wait may be told so.
-                self._fail(outgoing, BusUnavailable(f"Redis: {error or type(error).__name__}"))
+                self._fail(outgoing, error)
                 continue
             try:
-                await _write(connection, outgoing)
-            except ResponseError as error:
-                _log.error("Redis refused commands", error=str(error))
-            except (RedisError, OSError, TimeoutError) as error:
+                await self._pipe.call(_entries_of(outgoing))
+            except BusUnavailable as error:
                 # They may have arrived or not: their replies, or their deadlines, will tell.
-                _log.warning("connection for commands lost", error=str(error))
-                await self._disconnect()
-
-    async def _connect(self) -> AbstractConnection:
-        if self._connection is None:
-            connection = self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
-            await connection.connect()
-            self._connection = connection
-        return self._connection
-
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
-                await connection.disconnect()
+                _log.warning("connection for commands lost", reason=str(error))
 
     def _fail(self, outgoing: dict[int, list[CommandEnvelope]], error: Exception) -> None:
         for envelopes in outgoing.values():
@@ -136,7 +120,7 @@ class RedisCommandBus:
             try:
                 await self._listen(subscription)
             except (RedisError, OSError, TimeoutError) as error:
-                _log.warning("connection for replies lost", error=str(error) or type(error).__name__)
+                _log.warning("connection for replies lost", reason=str(error) or type(error).__name__)
             finally:
                 self._is_listening.clear()
                 with contextlib.suppress(RedisError, OSError, TimeoutError):
@@ -161,8 +145,8 @@ async def _within(reply: Awaitable[Reply], wait_s: float) -> Reply:
         return await reply
 
 
-async def _write(connection: AbstractConnection, outgoing: dict[int, list[CommandEnvelope]]) -> None:
-    commands = [
+def _entries_of(outgoing: dict[int, list[CommandEnvelope]]) -> list[RedisCommand]:
+    return [
         (
             "XADD",
             commands_stream(shard),
@@ -176,6 +160,3 @@ async def _write(connection: AbstractConnection, outgoing: dict[int, list[Comman
         for shard, envelopes in outgoing.items()
         for first in range(0, len(envelopes), MAX_COMMANDS_AN_ENTRY)
     ]
-    await connection.send_packed_command(connection.pack_commands(commands))
-    for _ in commands:
-        await connection.read_response()

@@ -1,18 +1,16 @@
 """The order service's side of the bus: commands from Redis streams, replies and events back to Redis."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 import msgspec
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from tradewind.adapters.redis.pipe import RedisCommand, RedisPipe
 from tradewind.adapters.redis.topics import commands_stream, events_stream, replies_channel
 from tradewind.ports.bus import CommandBatch
-from tradewind.ports.errors import BusUnavailable
 from tradewind.ports.journal import START_OFFSET
 from tradewind.ports.messages import SHARD_COUNT, CommandEnvelope, PublishedEvent, Reply
 
@@ -32,56 +30,63 @@ class RedisCommandSource:
     """`ports.bus.CommandSource`: blocking reads of the owned shards' streams."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._reading = RedisPipe(redis)
+        self._trimming = RedisPipe(redis)
 
     async def read(
         self, offsets: Mapping[int, str], max_entries: int, timeout_s: float
     ) -> Sequence[CommandBatch]:
         """One XREAD over all streams. An entry that cannot be decoded is logged and comes as an empty batch."""
         shards = {commands_stream(shard): shard for shard in offsets}
-        async with redis_failures_mapped():
-            entries = await _read_streams(
-                self._redis,
-                {commands_stream(shard): offset for shard, offset in offsets.items()},
-                max_entries,
-                timeout_s,
-            )
+        after = {commands_stream(shard): offset for shard, offset in offsets.items()}
+        (answer,) = await self._reading.call([_xread(after, max_entries, timeout_s)])
         return [
             CommandBatch(shards[stream], entry_id, _decode_commands(fields))
-            for stream, entry_id, fields in entries
+            for stream, entry_id, fields in _entries(answer)
         ]
 
     async def forget(self, offsets: Mapping[int, str]) -> None:
         """Trim the streams up to the offsets."""
-        async with redis_failures_mapped():
-            pipeline = self._redis.pipeline(transaction=False)
-            for shard, offset in offsets.items():
-                pipeline.xtrim(commands_stream(shard), minid=_after(offset), approximate=True)
-            await pipeline.execute()
+        await self._trimming.call(
+            [
+                ("XTRIM", commands_stream(shard), "MINID", "~", _after(offset))
+                for shard, offset in offsets.items()
+            ]
+        )
+
+    async def close(self) -> None:
+        """Drop the connections."""
+        await self._reading.close()
+        await self._trimming.close()
 
 
 class RedisOrderPublisher:
-    """`ports.bus.ReplySender` and `ports.bus.OrderEventPublisher`."""
+    """`ports.bus.ReplySender` and `ports.bus.OrderEventPublisher`, driven by one task."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._pipe = RedisPipe(redis)
 
     async def reply(self, replies: Mapping[str, Sequence[Reply]]) -> None:
         """One message for each waiting process."""
-        async with redis_failures_mapped():
-            pipeline = self._redis.pipeline(transaction=False)
-            for reply_to, batch in replies.items():
-                pipeline.publish(replies_channel(reply_to), _encoder.encode(batch))
-            await pipeline.execute()
+        await self._pipe.call(
+            [
+                ("PUBLISH", replies_channel(reply_to), _encoder.encode(batch))
+                for reply_to, batch in replies.items()
+            ]
+        )
 
     async def publish(self, events: Sequence[PublishedEvent]) -> None:
-        """One entry for each shard."""
-        async with redis_failures_mapped():
-            pipeline = self._redis.pipeline(transaction=False)
-            for shard, batch in groupby(events, key=lambda published: published.shard):
-                fields: Any = {EVENTS_FIELD: _encoder.encode(list(batch))}
-                pipeline.xadd(events_stream(shard), fields, maxlen=MAX_STREAM_EVENTS, approximate=True)
-            await pipeline.execute()
+        """One entry for each run of one shard's events."""
+        await self._pipe.call(
+            [
+                _xadd(events_stream(shard), MAX_STREAM_EVENTS, EVENTS_FIELD, list(batch))
+                for shard, batch in groupby(events, key=lambda published: published.shard)
+            ]
+        )
+
+    async def close(self) -> None:
+        """Drop the connection."""
+        await self._pipe.close()
 
 
 class RedisOrderEventSource:
@@ -90,55 +95,49 @@ class RedisOrderEventSource:
     MAX_ENTRIES = 100
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._offsets = {events_stream(shard): "$" for shard in range(SHARD_COUNT)}
+        self._pipe = RedisPipe(redis)
+        self._offsets: dict[str, str] = {}
 
     async def read(self, timeout_s: float) -> Sequence[PublishedEvent]:
         """One blocking XREAD. Raises `BusUnavailable`."""
-        async with redis_failures_mapped():
-            await self._resolve_start()
-            entries = await _read_streams(self._redis, self._offsets, self.MAX_ENTRIES, timeout_s)
+        if not self._offsets:
+            self._offsets = await self._newest()
+        (answer,) = await self._pipe.call([_xread(self._offsets, self.MAX_ENTRIES, timeout_s)])
         events: list[PublishedEvent] = []
-        for stream, entry_id, fields in entries:
+        for stream, entry_id, fields in _entries(answer):
             events.extend(_events_decoder.decode(fields[EVENTS_FIELD]))
             self._offsets[stream] = entry_id
         return events
 
-    async def _resolve_start(self) -> None:
-        # "$" would mean another moment at every call: what came between two calls would be missed.
-        for stream, offset in self._offsets.items():
-            if offset == "$":
-                newest: Any = await self._redis.xrevrange(stream, count=1)
-                self._offsets[stream] = newest[0][0].decode() if newest else START_OFFSET
+    async def close(self) -> None:
+        """Drop the connection."""
+        await self._pipe.close()
+
+    async def _newest(self) -> dict[str, str]:
+        # Redis's "$" would mean another moment at every call: what came between two calls would be missed.
+        streams = [events_stream(shard) for shard in range(SHARD_COUNT)]
+        answers = await self._pipe.call([("XREVRANGE", stream, "+", "-", "COUNT", 1) for stream in streams])
+        return {
+            stream: newest[0][0].decode() if newest else START_OFFSET
+            for stream, newest in zip(streams, answers, strict=True)
+        }
 
 
-async def _read_streams(
-    redis: Redis, offsets: Mapping[str, str], max_entries: int, timeout_s: float
-) -> list[tuple[str, str, dict[bytes, bytes]]]:
-    """Stream, entry id and fields of what comes after the offsets: XREAD, whatever shape the protocol gives it."""
+def _xadd(stream: str, max_entries: int, field: bytes, value: object) -> RedisCommand:
+    return ("XADD", stream, "MAXLEN", "~", max_entries, "*", field, _encoder.encode(value))
+
+
+def _xread(offsets: Mapping[str, str], max_entries: int, timeout_s: float) -> RedisCommand:
     block_ms = max(int(timeout_s * 1_000), 1)
-    streams_after: Any = dict(offsets)
-    answer: Any = await redis.xread(streams_after, count=max_entries, block=block_ms)
+    return ("XREAD", "COUNT", max_entries, "BLOCK", block_ms, "STREAMS", *offsets, *offsets.values())
+
+
+def _entries(answer: Any) -> Iterator[tuple[str, str, dict[bytes, bytes]]]:
+    """Stream, entry id and fields: XREAD's answer in the shape of RESP3 (a map) or of RESP2 (a list of pairs)."""
     streams = answer.items() if isinstance(answer, dict) else answer or []
-    return [
-        (stream.decode(), entry_id.decode(), fields)
-        for stream, parts in streams
-        for entry_id, fields in _flattened(parts)
-    ]
-
-
-def _flattened(parts: list[Any]) -> list[Any]:
-    """RESP3 wraps a stream's entries in one more list than RESP2."""
-    return parts[0] if len(parts) == 1 and isinstance(parts[0], list) else parts
-
-
-@asynccontextmanager
-async def redis_failures_mapped() -> AsyncIterator[None]:
-    """Turn the client's errors and broken sockets into `BusUnavailable`."""
-    try:
-        yield
-    except (RedisError, OSError, TimeoutError) as error:
-        raise BusUnavailable(f"Redis: {error or type(error).__name__}") from error
+    for stream, entries in streams:
+        for entry_id, fields in entries:
+            yield stream.decode(), entry_id.decode(), dict(zip(fields[::2], fields[1::2], strict=True))
 
 
 def _decode_commands(fields: Mapping[bytes, bytes]) -> list[CommandEnvelope]:

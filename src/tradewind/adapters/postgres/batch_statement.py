@@ -1,0 +1,216 @@
+"""One SQL statement that writes a whole batch: every table's rows travel as arrays, and all of it is one round trip.
+
+Each part is a common table expression over `unnest`. PostgreSQL runs all of them on the same snapshot, so no row may be
+written by two parts: orders are either new or changed, accounts too.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from tradewind.adapters.postgres.order_rows import MUTABLE_COLUMNS, ORDER_COLUMNS
+from tradewind.domain.events import OrderExecuted, encode_event
+from tradewind.ports.journal import ShardWrite
+
+_JOURNAL = {
+    "shard": "smallint",
+    "seq": "bigint",
+    "ts_ns": "bigint",
+    "event_type": "text",
+    "account_id": "uuid",
+    "correlation_id": "text",
+    "payload": "json",
+}
+_POSTINGS = {
+    "shard": "smallint",
+    "seq": "bigint",
+    "line": "smallint",
+    "account_id": "uuid",
+    "ledger_account": "text",
+    "unit": "text",
+    "amount": "numeric",
+}
+_EXECUTIONS = {
+    "account_id": "uuid",
+    "execution_id": "text",
+    "order_id": "uuid",
+    "symbol": "text",
+    "side": "text",
+    "qty": "numeric",
+    "price": "numeric",
+    "fee": "numeric",
+    "realised_pnl": "numeric",
+    "position_qty": "numeric",
+    "executed_at_ns": "bigint",
+    "shard": "smallint",
+    "seq": "bigint",
+}
+_NEW_ACCOUNTS = {
+    "account_id": "uuid",
+    "shard": "smallint",
+    "account_number": "text",
+    "currency": "text",
+    "multiplier": "numeric",
+    "cash_available": "numeric",
+    "cash_held": "numeric",
+    "halt_reason": "text",
+    "last_submitted_ns": "bigint",
+    "created_at_ns": "bigint",
+}
+_CHANGED_ACCOUNTS = {
+    "account_id": "uuid",
+    "cash_available": "numeric",
+    "cash_held": "numeric",
+    "halt_reason": "text",
+    "last_submitted_ns": "bigint",
+}
+_POSITIONS = {
+    "account_id": "uuid",
+    "symbol": "text",
+    "qty": "numeric",
+    "cost_basis": "numeric",
+    "realised_pnl": "numeric",
+    "held_qty": "numeric",
+}
+_SHARDS = {
+    "shard": "smallint",
+    "last_seq": "bigint",
+    "published_seq": "bigint",
+    "stream_offset": "text",
+}
+# Arrays of arrays do not unnest row by row, so execution ids travel as one text each: ids never hold a space.
+_NEW_ORDERS = {
+    column: "text" if column == "execution_ids" else kind for column, kind in ORDER_COLUMNS.items()
+}
+_CHANGED_ORDERS = {column: _NEW_ORDERS[column] for column in ("order_id", *MUTABLE_COLUMNS, "execution_ids")}
+
+
+class _Part(msgspec.Struct, frozen=True):
+    """One table's share of the statement: `text` has `{rows}` where the arrays come."""
+
+    columns: dict[str, str]
+    text: str
+    rows: Callable[[Sequence[ShardWrite]], Iterable[Sequence[Any]]]
+
+
+def _insert(table: str, columns: dict[str, str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM {{rows}}"
+
+
+def _assignments(columns: Iterable[str]) -> str:
+    return ", ".join(f"{column} = n.{column}" for column in columns)
+
+
+def _ids_split(column: str) -> str:
+    return f"string_to_array({column}, ' ')" if column.endswith("execution_ids") else column
+
+
+def _new_account_rows(writes: Sequence[ShardWrite]) -> Iterable[Sequence[Any]]:
+    for w in writes:
+        for a in w.new_accounts:
+            yield [w.shard if column == "shard" else getattr(a, column) for column in _NEW_ACCOUNTS]
+
+
+def _journal_rows(writes: Sequence[ShardWrite]) -> Iterable[Sequence[Any]]:
+    for w in writes:
+        for e in w.entries:
+            payload = encode_event(e.event).decode()
+            kind = type(e.event).__name__
+            yield (e.shard, e.seq, e.ts_ns, kind, e.event.account_id, e.correlation_id, payload)
+
+
+def _posting_rows(writes: Sequence[ShardWrite]) -> Iterable[Sequence[Any]]:
+    for w in writes:
+        for e, postings in zip(w.entries, w.postings, strict=True):
+            for line, p in enumerate(postings):
+                yield (e.shard, e.seq, line, e.event.account_id, p.ledger_account, p.unit, p.amount)
+
+
+def _execution_rows(writes: Sequence[ShardWrite]) -> Iterable[Sequence[Any]]:
+    for w in writes:
+        for e in w.entries:
+            if isinstance(e.event, OrderExecuted):
+                yield [
+                    getattr(e if column in ("shard", "seq") else e.event, column) for column in _EXECUTIONS
+                ]
+
+
+def _order_rows(columns: Iterable[str], orders: Iterable[Any]) -> Iterable[Sequence[Any]]:
+    for order in orders:
+        yield [
+            " ".join(order.execution_ids) if column == "execution_ids" else getattr(order, column)
+            for column in columns
+        ]
+
+
+_PARTS: tuple[_Part, ...] = (
+    _Part(_NEW_ACCOUNTS, _insert("accounts", _NEW_ACCOUNTS), _new_account_rows),
+    _Part(_JOURNAL, _insert("journal", _JOURNAL), _journal_rows),
+    _Part(_POSTINGS, _insert("ledger_postings", _POSTINGS), _posting_rows),
+    _Part(_EXECUTIONS, _insert("executions", _EXECUTIONS), _execution_rows),
+    _Part(
+        _NEW_ORDERS,
+        f"INSERT INTO orders ({', '.join(_NEW_ORDERS)}) "
+        f"SELECT {', '.join(_ids_split(column) for column in _NEW_ORDERS)} FROM {{rows}}",
+        lambda writes: _order_rows(_NEW_ORDERS, (o for w in writes for o in w.new_orders)),
+    ),
+    _Part(
+        _CHANGED_ORDERS,
+        f"UPDATE orders o SET {_assignments(MUTABLE_COLUMNS)}, "
+        f"execution_ids = {_ids_split('n.execution_ids')} FROM {{rows}} WHERE o.order_id = n.order_id",
+        lambda writes: _order_rows(_CHANGED_ORDERS, (o for w in writes for o in w.changed_orders)),
+    ),
+    _Part(
+        _CHANGED_ACCOUNTS,
+        f"UPDATE accounts a SET {_assignments([c for c in _CHANGED_ACCOUNTS if c != 'account_id'])} "
+        "FROM {rows} WHERE a.account_id = n.account_id",
+        lambda writes: (
+            [getattr(a, column) for column in _CHANGED_ACCOUNTS] for w in writes for a in w.changed_accounts
+        ),
+    ),
+    _Part(
+        _POSITIONS,
+        _insert("positions", _POSITIONS)
+        + " ON CONFLICT (account_id, symbol) DO UPDATE SET qty = excluded.qty, cost_basis = excluded.cost_basis,"
+        " realised_pnl = excluded.realised_pnl, held_qty = excluded.held_qty",
+        lambda writes: (
+            (account_id, p.symbol, p.qty, p.cost_basis, p.realised_pnl, p.held_qty)
+            for w in writes
+            for account_id, p in w.positions
+        ),
+    ),
+    _Part(
+        _SHARDS,
+        f"UPDATE shards s SET {_assignments([c for c in _SHARDS if c != 'shard'])} "
+        "FROM {rows} WHERE s.shard = n.shard",
+        lambda writes: ((w.shard, w.last_seq, w.published_seq, w.offset) for w in writes),
+    ),
+)
+
+
+def _statement() -> str:
+    texts: list[str] = []
+    number = 0
+    for part in _PARTS:
+        arrays: list[str] = []
+        for kind in part.columns.values():
+            number += 1
+            arrays.append(f"${number}::{kind}[]")
+        rows = f"unnest({', '.join(arrays)}) AS n({', '.join(part.columns)})"
+        texts.append(part.text.format(rows=rows))
+    expressions = ",\n".join(f"part_{index} AS ({text})" for index, text in enumerate(texts))
+    return f"WITH {expressions}\nSELECT 1"
+
+
+BATCH_STATEMENT = _statement()
+"""Takes `batch_arguments`."""
+
+
+def batch_arguments(writes: Sequence[ShardWrite]) -> list[list[Any]]:
+    """The arrays of `BATCH_STATEMENT`, one a column; empty ones where a table has no rows."""
+    arguments: list[list[Any]] = []
+    for part in _PARTS:
+        columns = [list(column) for column in zip(*part.rows(writes), strict=True)]
+        arguments.extend(columns or [[] for _ in part.columns])
+    return arguments

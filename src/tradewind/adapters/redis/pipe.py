@@ -1,0 +1,64 @@
+"""One connection to Redis for one task: several commands in one write, their answers in one go.
+
+The hot paths use it instead of the pool: it spares the bookkeeping of the pool for every command, and tells a connection
+that cannot be made (nothing was sent) from one that broke (something may have been).
+"""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import RedisError
+
+from tradewind.ports.errors import BusUnavailable
+
+RedisCommand = Sequence[str | bytes | int]
+
+
+class RedisPipe:
+    """Commands of one task; not for concurrent use. Connects at need and again after a failure."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._pool = redis.connection_pool
+        self._connection: AbstractConnection | None = None
+
+    async def connect(self) -> None:
+        """Make sure that there is a connection; raises `BusUnavailable`: then nothing was sent."""
+        if self._connection is not None:
+            return
+        connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+        try:
+            await connection.connect()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise BusUnavailable(f"Redis: {error or type(error).__name__}") from error
+        self._connection = connection
+
+    async def call(self, commands: Sequence[RedisCommand]) -> list[Any]:
+        """Send the commands and return their answers, in order.
+
+        Raises `BusUnavailable` when the connection fails or Redis refuses one; some may have been carried out.
+        """
+        await self.connect()
+        connection = self._connection
+        assert connection is not None
+        done = False
+        try:
+            await connection.send_packed_command(connection.pack_commands(commands))
+            answers = [await connection.read_response() for _ in commands]
+            done = True
+        except (RedisError, OSError, TimeoutError) as error:
+            raise BusUnavailable(f"Redis: {error or type(error).__name__}") from error
+        finally:
+            # Also when cancelled: an answer that is still on its way must not meet the next call.
+            if not done:
+                await self.close()
+        return answers
+
+    async def close(self) -> None:
+        """Drop the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                await connection.disconnect()
