@@ -1,0 +1,1 @@
+"""`tradewind up`: the whole platform on one machine, from one command."""

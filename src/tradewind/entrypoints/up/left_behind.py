@@ -1,0 +1,33 @@
+"""Stops the services that a killed `tradewind up` left behind, so that they do not keep their ports.
+
+On Linux the kernel has told them to stop when their parent died; they may still be draining. Elsewhere nobody has.
+The private servers look after themselves: see `prepare` in `tradewind.adapters.embedded`.
+"""
+
+import signal
+from collections.abc import Callable
+
+from tradewind.adapters.embedded.data_directory import DataDirectory
+from tradewind.adapters.embedded.processes import command_line, stop_process
+from tradewind.entrypoints.up.errors import PlatformError
+from tradewind.entrypoints.up.public_ports import PORT_SETTING_OF_SERVICE
+from tradewind.entrypoints.up.run_file import left_over
+from tradewind.entrypoints.up.service_specs import service_arguments
+
+SERVICE_STOP = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 2.0))
+
+
+def stop_services_left_behind(data: DataDirectory, say: Callable[[str], None]) -> None:
+    """Stop them and wait; blocks; raises `PlatformError` when one cannot be stopped."""
+    found = left_over(data)
+    if found is None:
+        return
+    for name in PORT_SETTING_OF_SERVICE:
+        pid = found.pids.get(name)
+        # The number may belong to another process by now.
+        if pid is None or command_line(pid) != " ".join(service_arguments(name)):
+            continue
+        say(f"stopping {name} (process {pid}), which the last `tradewind up` left behind")
+        if not stop_process(pid, SERVICE_STOP):
+            raise PlatformError(f"{name} (process {pid}) of an earlier start does not stop: end it by hand")
+    data.run_file.unlink(missing_ok=True)

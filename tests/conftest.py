@@ -1,0 +1,46 @@
+"""Fixtures that every test may use: a real PostgreSQL with a fresh database each test, and a real Redis."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from tests import servers
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """URL of the session's PostgreSQL server, one of its databases; take `database_url` unless you make your own."""
+    with servers.shared_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_url: str) -> Iterator[str]:
+    """Name of the database, with all migrations applied, that each test's own is copied from."""
+    with servers.migrated_template(postgres_url) as name:
+        yield name
+
+
+@pytest.fixture
+def database_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
+    """URL of a fresh, migrated, empty database of this test's own."""
+    with servers.fresh_database(postgres_url, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_address() -> Iterator[servers.RedisAddress]:
+    """Host, port and password of the session's Redis; take `redis_flushed` unless leftovers do not matter."""
+    with servers.shared_redis() as address:
+        yield address
+
+
+@pytest.fixture
+def redis_flushed(redis_address: servers.RedisAddress) -> servers.RedisAddress:
+    """The session's Redis with nothing in it."""
+    with redis.Redis(
+        host=redis_address.host, port=redis_address.port, password=redis_address.password or None
+    ) as client:
+        client.flushall()
+    return redis_address
