@@ -1,0 +1,1 @@
+"""Floors: what the machine can do when one part of an order's way stands alone."""
