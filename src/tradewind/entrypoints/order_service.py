@@ -39,6 +39,8 @@ from tradewind.settings import Settings
 from tradewind.version import __version__
 
 SERVICE = "order-service"
+INSTRUMENT_REFRESH_S = 10.0
+"""How soon an instrument that is added while the service runs can be traded."""
 
 _log = structlog.get_logger(__name__)
 
@@ -56,22 +58,26 @@ async def _run(settings: Settings, stop: asyncio.Event) -> None:
     redis = connect(RedisAddress(settings.redis_host, settings.redis_port, settings.redis_password))
     engine = create_engine(settings.database_url)
     market_data = RedisMarketData(redis)
-    publisher = RedisOrderPublisher(redis)
+    commands, publisher = RedisCommandSource(redis), RedisOrderPublisher(redis)
 
-    async def instruments() -> Mapping[Symbol, Instrument]:
-        return {instrument.symbol: instrument for instrument in await load_instruments(engine)}
+    instruments: dict[Symbol, Instrument] = {}
+
+    async def known_instruments() -> Mapping[Symbol, Instrument]:
+        # One mapping for the cores and the venue: an instrument that is added while we run is known to both.
+        instruments.update({i.symbol: i for i in await load_instruments(engine)})
+        return instruments
 
     marks = MarkPriceBoard(market_data)
-    known = await _until_available(instruments, stop)
+    await _until_available(known_instruments, stop)
     venue = PaperVenue(
-        rules=_venue_rules(settings, known), market_data=market_data, clock=clock, ids=Uuid7Source()
+        rules=_venue_rules(settings, instruments), market_data=market_data, clock=clock, ids=Uuid7Source()
     )
     name = f"tradewind {SERVICE} {socket.gethostname()}"
     service = OrderService(
         Collaborators(
             open_journal=partial(open_shard_journal, settings.database_url, clock, name),
-            load_instruments=instruments,
-            commands=RedisCommandSource(redis),
+            load_instruments=known_instruments,
+            commands=commands,
             announcer=Announcer(publisher, publisher),
             venue=venue,
             marks=marks,
@@ -81,30 +87,45 @@ async def _run(settings: Settings, stop: asyncio.Event) -> None:
         )
     )
     probes.add_check("shards", service.readiness)
-    marks_task = asyncio.create_task(marks.follow(), name="mark-prices")
+    followers = [
+        asyncio.create_task(marks.follow(), name="mark-prices"),
+        asyncio.create_task(_refresh(known_instruments), name="instruments"),
+    ]
     try:
         async with venue:
             await service.run(stop)
     finally:
-        marks_task.cancel()
-        await asyncio.gather(marks_task, return_exceptions=True)
+        for task in followers:
+            task.cancel()
+        await asyncio.gather(*followers, return_exceptions=True)
         await server.stop()
+        await commands.close()
+        await publisher.close()
         await engine.dispose()
         await redis.aclose()
 
 
+async def _refresh(load: Callable[[], Awaitable[Mapping[Symbol, Instrument]]]) -> None:
+    while True:
+        await asyncio.sleep(INSTRUMENT_REFRESH_S)
+        try:
+            await load()
+        except StoreUnavailable as error:
+            _log.warning("instruments not refreshed", reason=str(error))
+
+
 async def _until_available(
     load: Callable[[], Awaitable[Mapping[Symbol, Instrument]]], stop: asyncio.Event
-) -> Mapping[Symbol, Instrument]:
+) -> None:
     backoff = new_backoff()
     while not stop.is_set():
         try:
-            return await load()
+            await load()
+            return
         except StoreUnavailable as error:
             delay_s = backoff.next_delay_s()
             _log.warning("waiting for the database", reason=str(error), retry_in_s=round(delay_s, 2))
             await asyncio.sleep(delay_s)
-    return {}
 
 
 def new_backoff() -> Backoff:

@@ -1,0 +1,1 @@
+"""Venues: places where orders trade."""

@@ -1,0 +1,1 @@
+"""How well an account did: its equity over time, returns, drawdowns, ratios and round trips."""
