@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_type_hints
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
@@ -197,6 +198,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             text = _text_of(variable, environment)
             if text is not None and text != "":
                 values[field] = _convert(text, kind, variable)
+        if values.get("database_url") and values.get("postgres_password"):
+            values["database_url"] = _with_password(values["database_url"], values["postgres_password"])
         return cls(**values)
 
 
@@ -213,6 +216,14 @@ def to_environment(settings: Settings) -> dict[str, str]:
     return {
         variable.name: str(getattr(settings, field)) for field, (_, variable) in described_settings().items()
     }
+
+
+def _with_password(database_url: str, password: str) -> str:
+    parts = urlsplit(database_url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at or ":" in user:
+        return database_url
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
 
 
 def _text_of(variable: Variable, environment: Mapping[str, str]) -> str | None:

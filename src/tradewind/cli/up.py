@@ -62,9 +62,20 @@ def command(log_format: LogFormat, **overrides: Any) -> None:
     """
     settings = Settings.from_environment()
     given = {field: value for field, value in overrides.items() if value is not None}
-    run_platform(
-        msgspec.structs.replace(settings, **given),
-        UpOptions(log_format=log_format, explicit_settings=explicit_settings(os.environ)),
+    explicit = explicit_settings(os.environ)
+    settings = with_strategy_on_replay(msgspec.structs.replace(settings, **given), explicit)
+    run_platform(settings, UpOptions(log_format=log_format, explicit_settings=explicit))
+
+
+def with_strategy_on_replay(settings: Settings, explicit: frozenset[str]) -> Settings:
+    """On a replay the strategy trades what is replayed, on its bars, unless the environment says otherwise."""
+    if settings.feed != "replay":
+        return settings
+    follows = {"strategy_timeframe": settings.replay_timeframe}
+    if settings.replay_symbols:
+        follows["strategy_symbols"] = settings.replay_symbols
+    return msgspec.structs.replace(
+        settings, **{field: value for field, value in follows.items() if field not in explicit}
     )
 
 

@@ -22,13 +22,16 @@ class CoreState:
     `remembers_all_orders` tells whether every order that ever was is in memory: then an unknown id is surely new.
     """
 
-    def __init__(self, instruments: Mapping[Symbol, Instrument]) -> None:
+    def __init__(
+        self, instruments: Mapping[Symbol, Instrument], *, max_closed_orders: int = MAX_CLOSED_ORDERS
+    ) -> None:
         self.instruments = instruments
         self.accounts: dict[AccountId, Account] = {}
         self.orders: dict[OrderId, Order] = {}
         self.order_ids: dict[tuple[AccountId, ClientOrderId], OrderId] = {}
         self.marks: dict[Symbol, Decimal] = {}
         self.remembers_all_orders = True
+        self._max_closed_orders = max_closed_orders
         self._closed: OrderedDict[OrderId, None] = OrderedDict()
 
     def load(self, accounts: Iterable[Account], *, has_closed_orders: bool) -> None:
@@ -47,7 +50,8 @@ class CoreState:
         self.closed(order)
 
     def add(self, order: Order) -> None:
-        """A new order, open."""
+        """A new order, open. Its id must be new."""
+        assert order.order_id not in self.orders, f"order {order.order_id} exists"
         self._index(order)
         self.accounts[order.account_id].open_orders[order.order_id] = order
 
@@ -55,7 +59,7 @@ class CoreState:
         """The order reached a terminal status: keep it for retries, forget the oldest beyond the bound."""
         self.accounts[order.account_id].open_orders.pop(order.order_id, None)
         self._closed[order.order_id] = None
-        while len(self._closed) > MAX_CLOSED_ORDERS:
+        while len(self._closed) > self._max_closed_orders:
             oldest_id, _ = self._closed.popitem(last=False)
             oldest = self.orders.pop(oldest_id)
             del self.order_ids[oldest.account_id, oldest.client_order_id]

@@ -26,6 +26,7 @@ class WorkingOrder(msgspec.Struct, gc=False, kw_only=True):
 
     `filled_qty` counts what was filled before it came here too (FIX's CumQty). Exactly one of `leaves_qty` and
     `leaves_notional` is set. `arrival` is its place in time priority, 0 while it waits in no queue.
+    `reserved_qty` bounds a notional order that reduces a position: it trades at most the units that are held for it.
     `expires_at_ns` is None for orders that do not expire. A triggered stop becomes a market or limit order.
     """
 
@@ -42,6 +43,7 @@ class WorkingOrder(msgspec.Struct, gc=False, kw_only=True):
     leaves_qty: Decimal | None
     leaves_notional: Decimal | None
     expires_at_ns: int | None
+    reserved_qty: Decimal | None = None
     arrival: int = 0
 
     @classmethod
@@ -61,6 +63,7 @@ class WorkingOrder(msgspec.Struct, gc=False, kw_only=True):
             leaves_qty=None if order.qty is None else order.qty - order.filled_qty,
             leaves_notional=None if order.notional is None else order.notional - order.filled_value,
             expires_at_ns=expires_at_ns,
+            reserved_qty=order.held_qty if order.notional is not None and order.held_qty else None,
         )
 
     @property
@@ -86,7 +89,8 @@ class WorkingOrder(msgspec.Struct, gc=False, kw_only=True):
         affordable_steps = _EXACT.divide_int(
             max(_present(self.leaves_notional), ZERO), _EXACT.multiply(price, step)
         )
-        return affordable_steps * step
+        affordable = affordable_steps * step
+        return affordable if self.reserved_qty is None else min(affordable, self.reserved_qty)
 
     def take_fill(self, qty: Decimal, price: Decimal) -> None:
         """Count an execution."""
@@ -95,6 +99,8 @@ class WorkingOrder(msgspec.Struct, gc=False, kw_only=True):
             self.leaves_qty -= qty
         if self.leaves_notional is not None:
             self.leaves_notional -= qty * price
+        if self.reserved_qty is not None:
+            self.reserved_qty -= qty
 
     def carry_on(self, old: "WorkingOrder") -> None:
         """Take the place of `old`: what it filled counts towards this order's total quantity."""

@@ -75,7 +75,7 @@ async def _run(settings: Settings, stop: asyncio.Event) -> None:
     name = f"tradewind {SERVICE} {socket.gethostname()}"
     service = OrderService(
         Collaborators(
-            open_journal=partial(open_shard_journal, settings.database_url, clock, name),
+            open_journal=partial(open_shard_journal, settings.database_url, name),
             load_instruments=known_instruments,
             commands=commands,
             announcer=Announcer(publisher, publisher),

@@ -15,8 +15,8 @@ class NotAuthenticated(Exception):
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Someone who proved who they are.
 
-    `user_id` is None for a key that belongs to no user; `account_ids` are all accounts that the principal may see
-    and trade, `account_id` (one of them) the one that routes without an account in their path mean.
+    `user_id` is None for a key that belongs to no user; `account_ids` are all accounts that the principal
+    may see and trade, `account_id` (one of them) the one that routes without an account in their path mean.
     """
 
     user_id: str | None
@@ -30,7 +30,7 @@ class Authenticator(Protocol):
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:
         """The principal that the headers (lower-case names) prove.
 
-        Accepts `apca-api-key-id` with `apca-api-secret-key`, or `authorization`. Raises `NotAuthenticated`, and
-        `StoreUnavailable` when the credentials cannot be checked now.
+        Accepts `apca-api-key-id` with `apca-api-secret-key`, or `authorization`. Raises `NotAuthenticated`,
+        and `StoreUnavailable` when the credentials cannot be checked now.
         """
         ...

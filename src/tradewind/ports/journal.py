@@ -1,7 +1,7 @@
 """The journal: the only truth about orders. One writer a shard, fenced by the writing session itself."""
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -51,6 +51,13 @@ class ShardWrite(msgspec.Struct):
     positions: list[tuple[AccountId, Position]]
 
 
+class PreparedWrite(msgspec.Struct, frozen=True):
+    """A batch as it will be written: `content` is the journal's own form of it."""
+
+    shards: tuple[int, ...]
+    content: Any
+
+
 class ShardJournal(Protocol):
     """One replica's writing session. Losing the session loses every claim and the ability to commit, together."""
 
@@ -79,12 +86,16 @@ class ShardJournal(Protocol):
         """At most `limit` entries after `after_seq`, in order."""
         ...
 
-    async def commit(self, writes: Sequence[ShardWrite]) -> None:
+    def prepare(self, writes: Sequence[ShardWrite]) -> PreparedWrite:
+        """Copy what the writes say, so that their rows may change while it is committed."""
+        ...
+
+    async def commit(self, write: PreparedWrite) -> None:
         """Write all of it in one transaction.
 
-        Raises `DeadlinePassed` (nothing is written) when a write's deadline is over once the transaction holds its
-        locks, `OwnershipLost` when the session or a claim is gone, `StoreUnavailable` when the outcome is not known:
-        then the session is over and state must be loaded again.
+        Raises `DeadlinePassed` (nothing is written) when a deadline is over once the transaction holds its locks,
+        `OwnershipLost` when the session or a claim is gone, `StoreUnavailable` when the outcome is not known. After
+        any of them the session is of no use: its owner starts over from what is committed.
         """
         ...
 
@@ -101,4 +112,4 @@ class ShardJournal(Protocol):
 
 
 class DeadlinePassed(Exception):
-    """A batch holds a command whose deadline is over: apply the batch again without it."""
+    """A batch held a command whose deadline was over before it could be committed."""

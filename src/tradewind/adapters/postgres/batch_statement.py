@@ -2,6 +2,10 @@
 
 Each part is a common table expression over `unnest`. PostgreSQL runs all of them on the same snapshot, so no row may be
 written by two parts: orders are either new or changed, accounts too.
+
+The statement is its own transaction. A gateway that wants to know a command's fate after the deadline locks the shard's
+row: either it waits until the batch that holds the row is committed, or the batch waits for the gateway, and then finds
+that the deadline is over. `require_deadline` therefore reads the clock only when the last part has locked the rows.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -183,7 +187,7 @@ _PARTS: tuple[_Part, ...] = (
     _Part(
         _SHARDS,
         f"UPDATE shards s SET {_assignments([c for c in _SHARDS if c != 'shard'])} "
-        "FROM {rows} WHERE s.shard = n.shard",
+        "FROM {rows} WHERE s.shard = n.shard RETURNING s.shard",
         lambda writes: ((w.shard, w.last_seq, w.published_seq, w.offset) for w in writes),
     ),
 )
@@ -191,7 +195,7 @@ _PARTS: tuple[_Part, ...] = (
 
 def _statement() -> str:
     texts: list[str] = []
-    number = 0
+    number = 1
     for part in _PARTS:
         arrays: list[str] = []
         for kind in part.columns.values():
@@ -200,16 +204,22 @@ def _statement() -> str:
         rows = f"unnest({', '.join(arrays)}) AS n({', '.join(part.columns)})"
         texts.append(part.text.format(rows=rows))
     expressions = ",\n".join(f"part_{index} AS ({text})" for index, text in enumerate(texts))
-    return f"WITH {expressions}\nSELECT 1"
+    return f"WITH {expressions}\nSELECT require_deadline($1, (SELECT count(*) FROM part_{len(texts) - 1}))"
 
 
 BATCH_STATEMENT = _statement()
-"""Takes `batch_arguments`."""
+"""Takes `batch_arguments`; returns how many shards it wrote. Fails with `DEADLINE_PASSED` after the deadline."""
+
+DEADLINE_PASSED = "TW001"
+"""SQLSTATE of `require_deadline`."""
+
+_NO_DEADLINE_NS = 2**63 - 1
 
 
-def batch_arguments(writes: Sequence[ShardWrite]) -> list[list[Any]]:
-    """The arrays of `BATCH_STATEMENT`, one a column; empty ones where a table has no rows."""
-    arguments: list[list[Any]] = []
+def batch_arguments(writes: Sequence[ShardWrite]) -> list[Any]:
+    """The earliest deadline and the arrays of `BATCH_STATEMENT`, one a column, empty where a table has no rows."""
+    deadlines = [write.deadline_ns for write in writes if write.deadline_ns is not None]
+    arguments: list[Any] = [min(deadlines, default=_NO_DEADLINE_NS)]
     for part in _PARTS:
         columns = [list(column) for column in zip(*part.rows(writes), strict=True)]
         arguments.extend(columns or [[] for _ in part.columns])

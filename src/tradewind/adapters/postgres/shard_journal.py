@@ -9,17 +9,17 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 
-from tradewind.adapters.postgres.batch_statement import BATCH_STATEMENT, batch_arguments
+from tradewind.adapters.postgres.batch_statement import BATCH_STATEMENT, DEADLINE_PASSED, batch_arguments
 from tradewind.adapters.postgres.order_rows import order_from_row
 from tradewind.domain.accounts.account import Account
 from tradewind.domain.events import JournalEntry, decode_event
 from tradewind.domain.identifiers import AccountId, ClientOrderId, OrderId
 from tradewind.domain.orders.order import Order
 from tradewind.domain.positions.position import Position
-from tradewind.ports.clock import Clock
 from tradewind.ports.errors import OwnershipLost, StoreUnavailable
-from tradewind.ports.journal import DeadlinePassed, ShardState, ShardWrite
+from tradewind.ports.journal import DeadlinePassed, PreparedWrite, ShardState, ShardWrite
 
 SHARD_LOCKS = 7_310
 """First key of the advisory locks that say who owns a shard; the second key is the shard."""
@@ -34,15 +34,22 @@ _CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
     OSError,
     TimeoutError,
 )
 
 
-async def open_shard_journal(database_url: str, clock: Clock, name: str) -> "PostgresShardJournal":
-    """Open a writing session; `name` shows in `pg_stat_activity`. Raises `StoreUnavailable`."""
-    timeout_ms = str(int(SESSION_TIMEOUT_S * 1_000))
+async def open_shard_journal(
+    database_url: str, name: str, session_timeout_s: float = SESSION_TIMEOUT_S
+) -> "PostgresShardJournal":
+    """Open a writing session; `name` shows in `pg_stat_activity`. Raises `StoreUnavailable`.
+
+    PostgreSQL ends the session when it is silent for `session_timeout_s`.
+    """
+    timeout_ms = str(int(session_timeout_s * 1_000))
     async with _failures_mapped():
         connection = await asyncpg.connect(
             database_url,
@@ -52,20 +59,23 @@ async def open_shard_journal(database_url: str, clock: Clock, name: str) -> "Pos
                 "application_name": name,
                 "synchronous_commit": "on",
                 "idle_session_timeout": timeout_ms,
-                "idle_in_transaction_session_timeout": timeout_ms,
                 "lock_timeout": timeout_ms,
+                # Planning the batch statement anew each time would cost more than carrying it out.
+                "plan_cache_mode": "force_generic_plan",
             },
         )
         await connection.execute("SELECT pg_advisory_lock_shared($1, 0)", REPLICA_LOCK)
-        return PostgresShardJournal(connection, clock)
+        return PostgresShardJournal(connection, database_url)
 
 
 class PostgresShardJournal:
     """`ports.journal.ShardJournal` on one connection. Not for concurrent use: one loop drives it."""
 
-    def __init__(self, connection: asyncpg.Connection, clock: Clock) -> None:
+    def __init__(self, connection: asyncpg.Connection, database_url: str) -> None:
         self._connection = connection
-        self._clock = clock
+        self._database_url = database_url
+        self._reading: asyncpg.Connection | None = None
+        self._batch_statement: PreparedStatement | None = None
         self._owned: set[int] = set()
 
     async def claim(self, shards: Collection[int]) -> frozenset[int]:
@@ -149,8 +159,10 @@ class PostgresShardJournal:
         self, client_ids: Collection[tuple[AccountId, ClientOrderId]], order_ids: Collection[OrderId]
     ) -> list[Order]:
         """Two index look-ups for the whole batch."""
+        # A connection of its own: look-ups happen while a batch is being committed.
         async with _failures_mapped():
-            rows = await self._connection.fetch(
+            reader = await self._reader()
+            rows = await reader.fetch(
                 """SELECT o.* FROM orders o JOIN unnest($1::uuid[], $2::text[]) AS k(account_id, client_order_id)
                        ON o.account_id = k.account_id AND o.client_order_id = k.client_order_id
                    UNION ALL SELECT o.* FROM orders o WHERE o.order_id = ANY($3::uuid[])""",
@@ -176,29 +188,40 @@ class PostgresShardJournal:
             for row in rows
         ]
 
-    async def commit(self, writes: Sequence[ShardWrite]) -> None:
-        """One transaction; see the port for what it raises."""
-        shards = [write.shard for write in writes]
-        self._require_owned(shards)
+    def prepare(self, writes: Sequence[ShardWrite]) -> PreparedWrite:
+        """The statement's arguments, made now."""
+        return PreparedWrite(shards=tuple(write.shard for write in writes), content=batch_arguments(writes))
+
+    async def commit(self, write: PreparedWrite) -> None:
+        """One statement that is its own transaction; see the port for what it raises."""
+        self._require_owned(write.shards)
         async with _failures_mapped():
-            # A gateway that wants to know a command's fate takes the same row locks: whoever comes second sees all.
-            numbers = ",".join(str(shard) for shard in sorted(shards))
-            await self._connection.execute(
-                f"BEGIN; SELECT 1 FROM shards WHERE shard IN ({numbers}) ORDER BY shard FOR UPDATE"
-            )
-            now_ns = self._clock.now_ns()
-            if any(write.deadline_ns is not None and now_ns > write.deadline_ns for write in writes):
-                await self._connection.execute("ROLLBACK")
-                raise DeadlinePassed
-            await self._connection.execute(BATCH_STATEMENT, *batch_arguments(writes))
-            await self._connection.execute("COMMIT")
+            if self._batch_statement is None:
+                self._batch_statement = await self._connection.prepare(BATCH_STATEMENT)
+            try:
+                written = await self._batch_statement.fetchval(*write.content)
+            except asyncpg.PostgresError as error:
+                if error.sqlstate == DEADLINE_PASSED:
+                    raise DeadlinePassed(str(error)) from error
+                raise
+        assert written == len(write.shards), f"{written} of {len(write.shards)} shards have a row"
 
     async def close(self) -> None:
         """End the session."""
-        try:
-            await self._connection.close(timeout=SESSION_TIMEOUT_S)
-        except _CONNECTION_LOST:
-            self._connection.terminate()
+        for connection in (self._connection, self._reading):
+            if connection is None:
+                continue
+            try:
+                await connection.close(timeout=SESSION_TIMEOUT_S)
+            except _CONNECTION_LOST:
+                connection.terminate()
+
+    async def _reader(self) -> asyncpg.Connection:
+        if self._reading is None or self._reading.is_closed():
+            self._reading = await asyncpg.connect(
+                self._database_url, timeout=SESSION_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S
+            )
+        return self._reading
 
     def _require_owned(self, shards: Collection[int]) -> None:
         missing = set(shards) - self._owned
@@ -224,7 +247,7 @@ def _account_from_row(row: asyncpg.Record) -> Account:
 async def _failures_mapped() -> AsyncIterator[None]:
     try:
         yield
-    except (asyncpg.IdleSessionTimeoutError, asyncpg.IdleInTransactionSessionTimeoutError) as error:
+    except asyncpg.IdleSessionTimeoutError as error:
         raise OwnershipLost(f"PostgreSQL ended the silent session: {error}") from error
     except _CONNECTION_LOST as error:
         raise StoreUnavailable(f"PostgreSQL: {error or type(error).__name__}") from error

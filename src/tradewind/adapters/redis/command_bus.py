@@ -134,10 +134,18 @@ class RedisCommandBus:
             message = await subscription.get_message(timeout=None)
             if message is None:
                 continue
-            for reply in _replies_decoder.decode(message["data"]):
+            for reply in _decode_replies(message["data"]):
                 waiting = self._waiting.get(reply.command_id)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(reply)
+
+
+def _decode_replies(message: bytes) -> list[Reply]:
+    try:
+        return _replies_decoder.decode(message)
+    except msgspec.MsgspecError as error:
+        _log.error("replies cannot be decoded", error=str(error))
+        return []
 
 
 async def _within(reply: Awaitable[Reply], wait_s: float) -> Reply:

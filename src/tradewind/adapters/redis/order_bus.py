@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from redis.asyncio import Redis
 
-from tradewind.adapters.redis.pipe import RedisCommand, RedisPipe
+from tradewind.adapters.redis.pipe import ANSWER_TIMEOUT_S, RedisCommand, RedisPipe
 from tradewind.adapters.redis.topics import commands_stream, events_stream, replies_channel
 from tradewind.ports.bus import CommandBatch
 from tradewind.ports.journal import START_OFFSET
@@ -39,7 +39,9 @@ class RedisCommandSource:
         """One XREAD over all streams. An entry that cannot be decoded is logged and comes as an empty batch."""
         shards = {commands_stream(shard): shard for shard in offsets}
         after = {commands_stream(shard): offset for shard, offset in offsets.items()}
-        (answer,) = await self._reading.call([_xread(after, max_entries, timeout_s)])
+        (answer,) = await self._reading.call(
+            [_xread(after, max_entries, timeout_s)], timeout_s + ANSWER_TIMEOUT_S
+        )
         return [
             CommandBatch(shards[stream], entry_id, _decode_commands(fields))
             for stream, entry_id, fields in _entries(answer)
@@ -102,10 +104,12 @@ class RedisOrderEventSource:
         """One blocking XREAD. Raises `BusUnavailable`."""
         if not self._offsets:
             self._offsets = await self._newest()
-        (answer,) = await self._pipe.call([_xread(self._offsets, self.MAX_ENTRIES, timeout_s)])
+        (answer,) = await self._pipe.call(
+            [_xread(self._offsets, self.MAX_ENTRIES, timeout_s)], timeout_s + ANSWER_TIMEOUT_S
+        )
         events: list[PublishedEvent] = []
         for stream, entry_id, fields in _entries(answer):
-            events.extend(_events_decoder.decode(fields[EVENTS_FIELD]))
+            events.extend(_decode_events(fields))
             self._offsets[stream] = entry_id
         return events
 
@@ -145,6 +149,15 @@ def _decode_commands(fields: Mapping[bytes, bytes]) -> list[CommandEnvelope]:
         return _commands_decoder.decode(fields[COMMANDS_FIELD])
     except (msgspec.MsgspecError, KeyError) as error:
         _log.error("command entry cannot be decoded", error=str(error))
+        return []
+
+
+def _decode_events(fields: Mapping[bytes, bytes]) -> list[PublishedEvent]:
+    try:
+        return _events_decoder.decode(fields[EVENTS_FIELD])
+    except (msgspec.MsgspecError, KeyError) as error:
+        # Whoever follows sees the gap in the numbers and reads the journal.
+        _log.error("event entry cannot be decoded", error=str(error))
         return []
 
 

@@ -4,6 +4,7 @@ The hot paths use it instead of the pool: it spares the bookkeeping of the pool 
 that cannot be made (nothing was sent) from one that broke (something may have been).
 """
 
+import asyncio
 import contextlib
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,9 @@ from redis.exceptions import RedisError
 from tradewind.ports.errors import BusUnavailable
 
 RedisCommand = Sequence[str | bytes | int]
+
+ANSWER_TIMEOUT_S = 3.0
+"""A server that has not answered for this long counts as gone; a caller of a blocking command adds its own wait."""
 
 
 class RedisPipe:
@@ -30,23 +34,27 @@ class RedisPipe:
             return
         connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
         try:
-            await connection.connect()
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await connection.connect()
         except (RedisError, OSError, TimeoutError) as error:
+            await _drop(connection)
             raise BusUnavailable(f"Redis: {error or type(error).__name__}") from error
         self._connection = connection
 
-    async def call(self, commands: Sequence[RedisCommand]) -> list[Any]:
+    async def call(self, commands: Sequence[RedisCommand], timeout_s: float = ANSWER_TIMEOUT_S) -> list[Any]:
         """Send the commands and return their answers, in order.
 
-        Raises `BusUnavailable` when the connection fails or Redis refuses one; some may have been carried out.
+        Raises `BusUnavailable` when the connection fails, the answers do not come within `timeout_s`, or Redis refuses
+        a command; some may have been carried out.
         """
         await self.connect()
         connection = self._connection
         assert connection is not None
         done = False
         try:
-            await connection.send_packed_command(connection.pack_commands(commands))
-            answers = [await connection.read_response() for _ in commands]
+            async with asyncio.timeout(timeout_s):
+                await connection.send_packed_command(connection.pack_commands(commands))
+                answers = [await connection.read_response() for _ in commands]
             done = True
         except (RedisError, OSError, TimeoutError) as error:
             raise BusUnavailable(f"Redis: {error or type(error).__name__}") from error
@@ -60,5 +68,9 @@ class RedisPipe:
         """Drop the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
-                await connection.disconnect()
+            await _drop(connection)
+
+
+async def _drop(connection: AbstractConnection) -> None:
+    with contextlib.suppress(RedisError, OSError, TimeoutError):
+        await connection.disconnect()

@@ -38,7 +38,8 @@ LEGAL_TRANSITIONS: MappingProxyType[OrderStatus, frozenset[OrderStatus]] = Mappi
         _S.PARTIALLY_FILLED: _ENDS | {_S.PARTIALLY_FILLED, _S.PENDING_CANCEL, _S.PENDING_REPLACE},
         # A fill may overtake our request: the request then stays pending. A refused request puts the order back.
         _S.PENDING_CANCEL: _ENDS | {_S.PENDING_CANCEL, _S.NEW, _S.PARTIALLY_FILLED, _S.REJECTED},
-        _S.PENDING_REPLACE: _ENDS | {_S.PENDING_REPLACE, _S.REPLACED, _S.NEW, _S.PARTIALLY_FILLED},
+        _S.PENDING_REPLACE: _ENDS
+        | {_S.PENDING_REPLACE, _S.REPLACED, _S.NEW, _S.PARTIALLY_FILLED, _S.REJECTED},
         _S.FILLED: frozenset(),
         _S.CANCELED: frozenset(),
         _S.EXPIRED: frozenset(),

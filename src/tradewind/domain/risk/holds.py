@@ -60,11 +60,6 @@ def released_by_execution(
     """Cash and units that leave the order's hold with an execution; all that is left when it completes the order."""
     if is_complete:
         return order.held_cash, order.held_qty
-    if order.qty is None:
-        filled = qty * price
-        released_qty = ZERO
-    else:
-        filled = qty
-        released_qty = min(order.held_qty, qty)
+    filled = qty * price if order.qty is None else qty
     released_cash = quantize_money(order.hold_rate * filled, ROUND_DOWN) if order.hold_rate else ZERO
-    return min(order.held_cash, released_cash), released_qty
+    return min(order.held_cash, released_cash), min(order.held_qty, qty)

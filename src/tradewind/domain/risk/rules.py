@@ -78,13 +78,19 @@ def assess(
         )
     position = account.positions.get(order.symbol)
     if position is not None and position.reduced_by(order.side):
-        return _assess_closing(order, account)
+        return _assess_closing(order, account, context.marks)
     return _assess_opening(order, account, context, price, freed_cash)
 
 
-def _assess_closing(order: Order, account: Account) -> Hold | Refusal:
+def _assess_closing(order: Order, account: Account, marks: Mapping[Symbol, Decimal]) -> Hold | Refusal:
     position = account.positions[order.symbol]
     available = position.available_qty
+    if order.notional is not None:
+        # It reserves all that is free and trades at most that; what is free must be worth the notional now.
+        available_value = max(available, ZERO) * marks[order.symbol]
+        if order.notional > available_value:
+            return _refuse_notional_close(order, available_value)
+        return closing_hold(order, available)
     wanted = order.leaves_qty
     if wanted <= available and available > 0:
         return closing_hold(order, available)
@@ -104,6 +110,19 @@ def _assess_closing(order: Order, account: Account) -> Hold | Refusal:
             "held_for_orders": held,
             "available": format_decimal(max(available, ZERO)),
         },
+    )
+
+
+def _refuse_notional_close(order: Order, available_value: Decimal) -> Refusal:
+    available = format_decimal(available_value)
+    wanted = format_decimal(order.notional or ZERO)
+    return Refusal(
+        code=RejectCode.INSUFFICIENT_QTY,
+        message=f"insufficient qty available for order (requested: worth {wanted}, available: worth {available})",
+        field="notional",
+        value=wanted,
+        allowed=f"at most {available}",
+        details={"symbol": order.symbol, "available_value": available},
     )
 
 

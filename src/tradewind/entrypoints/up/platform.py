@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy.exc
 
 from tradewind.adapters.embedded.data_directory import DataDirectory
-from tradewind.adapters.postgres import migrate
+from tradewind.entrypoints.database import prepare_database
 from tradewind.entrypoints.supervisor.console import Console, console_on_standard_output
 from tradewind.entrypoints.supervisor.errors import ProcessNotReadyError
 from tradewind.entrypoints.supervisor.supervisor import SUPERVISOR_NAME, Supervisor
@@ -30,6 +30,7 @@ from tradewind.entrypoints.up.run_file import RunFile, describe
 from tradewind.entrypoints.up.seed import SeededCredentials, seed_platform
 from tradewind.entrypoints.up.seeded import SeededPlatform, recall, remember
 from tradewind.entrypoints.up.service_specs import service_spec
+from tradewind.ports.errors import StoreUnavailable
 from tradewind.settings import Settings
 
 FIRST_SERVICE = "order-service"
@@ -112,8 +113,8 @@ class Platform:
 
     async def _migrate(self) -> None:
         try:
-            await asyncio.to_thread(migrate.upgrade, self._settings.database_url)
-        except (OSError, asyncpg.PostgresError, sqlalchemy.exc.SQLAlchemyError) as error:
+            await asyncio.to_thread(prepare_database, self._settings.database_url)
+        except (OSError, asyncpg.PostgresError, sqlalchemy.exc.SQLAlchemyError, StoreUnavailable) as error:
             reason = " ".join(str(error).split())
             raise PlatformError(
                 f"cannot bring the database up to date ({reason}): its user needs the right to create tables"

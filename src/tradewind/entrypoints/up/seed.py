@@ -11,19 +11,23 @@ from tradewind.adapters.auth.api_keys import RandomSecretSource
 from tradewind.adapters.auth.passwords import Argon2PasswordHasher
 from tradewind.adapters.postgres.credentials import PostgresCredentialStore
 from tradewind.adapters.postgres.engine import create_engine
+from tradewind.adapters.postgres.trading_queries import PostgresTradingQueries
 from tradewind.adapters.redis.command_bus import RedisCommandBus
 from tradewind.adapters.redis.connection import RedisAddress, connect
 from tradewind.adapters.system.clock import SystemClock
 from tradewind.adapters.system.ids import Uuid7Source
 from tradewind.ports.errors import OutsideFailure
-from tradewind.services.gateway.account.opening import AccountOpener
+from tradewind.services.gateway.account.opening import AccountOpening
 from tradewind.services.gateway.auth.registration import create_api_key, register_user
+from tradewind.services.gateway.commands import CommandSender
+from tradewind.services.gateway.errors import ApiError
 from tradewind.settings import Settings
 
 USER_EMAIL = "trader@tradewind.local"
 PAPER_MONEY = Decimal(100_000)
 USER_MULTIPLIER = Decimal(2)
 STRATEGY_MULTIPLIER = Decimal(1)
+PASSWORD_BYTES = 12
 ATTEMPTS_MAX = 20
 ATTEMPT_DELAY_S = 0.5
 
@@ -43,7 +47,7 @@ class SeededCredentials:
 def seed_platform(settings: Settings) -> SeededCredentials | None:
     """Make the first user, accounts and key; None when they were made before. Blocks.
 
-    The order service must run. Raises `OutsideFailure` when it, the database or Redis cannot be reached for long.
+    The order service must run. Raises `OutsideFailure` or `ApiError` when it, the database or Redis cannot be reached for long.
     """
     return asyncio.run(_seed(settings))
 
@@ -61,8 +65,8 @@ async def _seed(settings: Settings) -> SeededCredentials | None:
 async def _make(settings: Settings, engine: AsyncEngine) -> SeededCredentials:
     clock, ids = SystemClock(), Uuid7Source()
     store = PostgresCredentialStore(engine)
-    account_id, strategy_account_id = await _open_accounts(settings)
-    password = secrets.token_urlsafe(12)
+    account_id, strategy_account_id = await _open_accounts(settings, engine)
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
     user_id = await register_user(store, Argon2PasswordHasher(), ids, clock, USER_EMAIL, password)
     for account in (account_id, strategy_account_id):
         await store.add_account(user_id, account)
@@ -77,25 +81,25 @@ async def _make(settings: Settings, engine: AsyncEngine) -> SeededCredentials:
     )
 
 
-async def _open_accounts(settings: Settings) -> tuple[str, str]:
+async def _open_accounts(settings: Settings, engine: AsyncEngine) -> tuple[str, str]:
     clock, ids = SystemClock(), Uuid7Source()
     redis = connect(RedisAddress(settings.redis_host, settings.redis_port, settings.redis_password))
+    queries = PostgresTradingQueries(engine)
     try:
         async with RedisCommandBus(redis, clock, f"seed-{ids.new_id()}") as bus:
-            opener = AccountOpener(bus, bus.reply_to, ids, clock, settings.command_deadline_ms)
-            account_id = await _patiently(opener, USER_MULTIPLIER)
-            return account_id, await _patiently(opener, STRATEGY_MULTIPLIER)
+            sender = CommandSender(bus, bus.reply_to, queries, ids, clock, settings.command_deadline_ms)
+            opening = AccountOpening(sender, queries)
+            account_id = await _open_patiently(opening, USER_MULTIPLIER)
+            return account_id, await _open_patiently(opening, STRATEGY_MULTIPLIER)
     finally:
         await redis.aclose()
 
 
-async def _patiently(opener: AccountOpener, multiplier: Decimal) -> str:
-    """The order service may still be claiming its shards; an account opened by a lost attempt stays unused."""
-    for attempt in range(1, ATTEMPTS_MAX + 1):
+async def _open_patiently(opening: AccountOpening, multiplier: Decimal) -> str:
+    """The order service may still be claiming its shards; an account that a lost attempt opened stays unused."""
+    for _ in range(ATTEMPTS_MAX - 1):
         try:
-            return await opener.open(deposit=PAPER_MONEY, multiplier=multiplier)
-        except OutsideFailure:
-            if attempt == ATTEMPTS_MAX:
-                raise
+            return await opening.open(PAPER_MONEY, multiplier)
+        except (ApiError, OutsideFailure):
             await asyncio.sleep(ATTEMPT_DELAY_S)
-    raise AssertionError("unreachable")
+    return await opening.open(PAPER_MONEY, multiplier)

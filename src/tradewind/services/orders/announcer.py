@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
+from tradewind.domain.events import JournalEntry
 from tradewind.operations.metrics import EVENTS_PUBLISHED
 from tradewind.ports.bus import OrderEventPublisher, ReplySender
 from tradewind.ports.errors import BusUnavailable
 from tradewind.ports.journal import ShardJournal
 from tradewind.ports.messages import PublishedEvent, Reply
-from tradewind.services.orders.shard import Shard, ShardOutcome
+from tradewind.services.orders.shard import Shard, ShardOutcome, order_ids_of
 
 MAX_EVENTS_A_READ = 1_000
 
@@ -48,18 +49,25 @@ class Announcer:
 
     async def catch_up(self, journal: ShardJournal, shards: Iterable[Shard]) -> None:
         """Publish from the journal what is committed and not surely published. Gives up until the next call on failure."""
-        for shard in shards:
+        shards = list(shards)
+        late = [shard for shard in shards if shard.published_seq < shard.committed_seq]
+        self._behind.difference_update(shard.number for shard in shards)
+        self._behind.update(shard.number for shard in late)
+        for shard in late:
             while shard.published_seq < shard.committed_seq:
                 entries = await journal.unpublished(shard.number, shard.published_seq, MAX_EVENTS_A_READ)
                 if not entries:
+                    _log.error("the journal lacks entries", shard=shard.number, after_seq=shard.published_seq)
                     break
+                await _remember_orders(journal, shard, entries)
                 try:
                     await self._events.publish([shard.to_published(entry) for entry in entries])
-                except BusUnavailable:
-                    self._behind.add(shard.number)
+                except BusUnavailable as error:
+                    _log.warning("events still not published", shard=shard.number, reason=str(error))
                     return
                 shard.published_seq = entries[-1].seq
-                _log.info("events published late", shard=shard.number, count=len(entries))
+                EVENTS_PUBLISHED.inc(len(entries))
+                _log.debug("events published late", shard=shard.number, count=len(entries))
             self._behind.discard(shard.number)
 
     def is_behind(self, shards: Iterable[Shard]) -> bool:
@@ -78,3 +86,13 @@ class Announcer:
         EVENTS_PUBLISHED.inc(len(events))
         for shard in moved:
             shard.published_seq = shard.committed_seq
+
+
+async def _remember_orders(journal: ShardJournal, shard: Shard, entries: Sequence[JournalEntry]) -> None:
+    """Bring the closed orders that the entries are about back to memory, so that they are published with them."""
+    known = shard.core.state.orders
+    unknown = {
+        order_id for entry in entries for order_id in order_ids_of(entry.event) if order_id not in known
+    }
+    if unknown:
+        shard.remember(await journal.find_orders([], unknown))

@@ -56,9 +56,9 @@ class Inbox:
 
     async def take(self, timeout_s: float) -> Batch:
         """Everything that waits; waits up to `timeout_s` for the first. May be empty."""
+        self._raise_failures()
         if not self._commands and not self._reports:
             self._has_work.clear()
-            self._raise_failures()
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await self._has_work.wait()

@@ -12,6 +12,7 @@ import structlog
 
 from tradewind.operations.metrics import SHARDS_OWNED
 from tradewind.ports.errors import OutsideFailure
+from tradewind.ports.journal import DeadlinePassed
 from tradewind.services.orders.collaborators import Collaborators
 from tradewind.services.orders.tenure import Tenure
 
@@ -40,7 +41,7 @@ class OrderService:
                 journal = await self._collaborators.open_journal()
                 self._tenure = Tenure(self._collaborators, journal)
                 await self._tenure.serve(stop)
-            except (OutsideFailure, AssertionError) as error:
+            except (OutsideFailure, DeadlinePassed, AssertionError) as error:
                 if self._tenure is not None and self._tenure.has_committed:
                     backoff.reset()
                 self._problem = f"{type(error).__name__}: {error}"

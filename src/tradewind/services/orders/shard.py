@@ -28,7 +28,7 @@ from tradewind.domain.events import (
     OrderSubmitted,
 )
 from tradewind.domain.identifiers import AccountId, CorrelationId, OrderId, Symbol
-from tradewind.domain.ledger.posting import Posting, postings_for, require_balanced
+from tradewind.domain.ledger.posting import LedgerAccount, Posting, postings_for, require_balanced
 from tradewind.domain.market.instrument import Instrument
 from tradewind.domain.orders.order import Order
 from tradewind.domain.refusal import Refusal
@@ -42,6 +42,7 @@ VENUE_CORRELATION = "venue"
 """Correlation id of events that a venue's report caused for an order whose own id is not known any more."""
 MAX_CORRELATIONS = 50_000
 """Orders whose correlation id is remembered, so that an order can be followed from request to fill."""
+_UNITS = (LedgerAccount.POSITION_AVAILABLE, LedgerAccount.POSITION_HELD)
 
 
 class ShardOutcome(msgspec.Struct):
@@ -55,7 +56,11 @@ class ShardOutcome(msgspec.Struct):
 
 
 class Shard:
-    """A core with its place in the journal. `published_seq` is moved by who publishes."""
+    """A core with its place in the journal.
+
+    The core runs ahead of the journal by the batches that are not committed yet. `committed_seq` is moved by who
+    commits, `published_seq` by who publishes.
+    """
 
     def __init__(
         self, state: ShardState, instruments: Mapping[Symbol, Instrument], limits: RiskLimits
@@ -67,6 +72,7 @@ class Shard:
         self.published_seq = state.published_seq
         self.offset = state.offset
         self._correlations: dict[OrderId, CorrelationId] = {}
+        self._next_seq = state.last_seq + 1
         self._outcome = ShardOutcome({}, [], [], [])
         self._begin_batch()
 
@@ -96,14 +102,22 @@ class Shard:
         """Apply what a venue says of one of our orders."""
         self._apply(report, self._correlations.get(report.order_id, VENUE_CORRELATION), now_ns)
 
-    def take_write(self) -> ShardWrite | None:
-        """What the batch changes, or None when it changed nothing."""
+    def remember(self, orders: Iterable[Order]) -> None:
+        """Bring closed orders that were looked up back to memory; open ones are there already."""
+        for order in orders:
+            if not order.is_open:
+                self.core.state.remember(order)
+
+    def close_batch(self) -> tuple[ShardWrite, ShardOutcome] | None:
+        """What the batch changes, and what is to be told once that is committed; None when it changed nothing.
+
+        The rows of the write change with the next command: whoever commits it copies them at once.
+        """
         if not self._has_changes:
             return None
         for postings in self._postings:
             require_balanced(postings)
-        new_ids = {order.order_id for order in self._new_orders.values()}
-        return ShardWrite(
+        write = ShardWrite(
             shard=self.number,
             last_seq=self._next_seq - 1,
             published_seq=self.published_seq,
@@ -114,22 +128,17 @@ class Shard:
             new_accounts=list(self._new_accounts.values()),
             changed_accounts=[a for i, a in self._accounts.items() if i not in self._new_accounts],
             new_orders=list(self._new_orders.values()),
-            changed_orders=[order for i, order in self._orders.items() if i not in new_ids],
+            changed_orders=[order for i, order in self._orders.items() if i not in self._new_orders],
             positions=[
                 (account_id, self.core.state.accounts[account_id].positions[symbol])
                 for account_id, symbol in self._positions
             ],
         )
-
-    def committed(self) -> ShardOutcome:
-        """The batch is in the journal: hand out what others may know now, and begin the next."""
-        self.committed_seq = self._next_seq - 1
         outcome = self._outcome
         self._begin_batch()
-        return outcome
+        return write, outcome
 
     def _begin_batch(self) -> None:
-        self._next_seq = self.committed_seq + 1
         self._has_changes = False
         self._deadline_ns: int | None = None
         self._entries: list[JournalEntry] = []
@@ -169,7 +178,7 @@ class Shard:
         self._entries.append(entry)
         postings = postings_for(event)
         self._postings.append(postings)
-        self._touch(event, correlation_id, moves_units=any(p.unit != _currency(event) for p in postings))
+        self._touch(event, correlation_id, moves_units=any(p.ledger_account in _UNITS for p in postings))
         self._outcome.events.append(event)
         self._outcome.published.append(self.to_published(entry))
 
@@ -199,12 +208,11 @@ class Shard:
         if isinstance(event, OrderSubmitted | OrderReplaceRequested):
             self._new_orders[event.order.order_id] = state.orders[event.order.order_id]
             self._remember_correlation(event.order.order_id, correlation_id)
-        for order_id in (getattr(event, "order_id", None), _new_order_id(event)):
-            if order_id is not None:
-                order = state.orders[order_id]
-                self._orders[order_id] = order
-                if moves_units:
-                    self._positions[event.account_id, order.symbol] = None
+        for order_id in order_ids_of(event):
+            order = state.orders[order_id]
+            self._orders[order_id] = order
+            if moves_units:
+                self._positions[event.account_id, order.symbol] = None
 
     def _remember_correlation(self, order_id: OrderId, correlation_id: CorrelationId) -> None:
         self._correlations[order_id] = correlation_id
@@ -223,16 +231,20 @@ class Shard:
         return []
 
 
+def order_ids_of(event: Event) -> list[OrderId]:
+    """The orders that an event changes: two for a replacement, none for a refusal."""
+    if isinstance(event, CommandRefused):
+        return []
+    ids = (getattr(event, "order_id", None), _new_order_id(event))
+    return [order_id for order_id in ids if order_id is not None]
+
+
 def _new_order_id(event: Event) -> OrderId | None:
     if isinstance(event, OrderReplaceRequested):
         return event.order.order_id
     if isinstance(event, OrderReplaced | OrderReplaceRejected):
         return event.new_order_id
     return None
-
-
-def _currency(event: Event) -> str | None:
-    return getattr(event, "currency", None)
 
 
 def _deadline_passed() -> Refusal:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 
 import structlog
 
-from tradewind.domain.commands import CancelOrder, ReplaceOrder, SubmitOrder
+from tradewind.domain.commands import CancelOrder, ClosePosition, ReplaceOrder, SubmitOrder
 from tradewind.domain.events import OrderExecuted
 from tradewind.domain.identifiers import AccountId, ClientOrderId, OrderId, Symbol
 from tradewind.domain.market.instrument import Instrument
+from tradewind.domain.venue_reports import VenueReplaceRejected
 from tradewind.operations.metrics import (
     BATCH_COMMANDS,
     BATCH_SECONDS,
@@ -19,7 +20,7 @@ from tradewind.operations.metrics import (
     SHARDS_OWNED,
 )
 from tradewind.ports.errors import BusUnavailable
-from tradewind.ports.journal import DeadlinePassed, ShardJournal
+from tradewind.ports.journal import PreparedWrite, ShardJournal, ShardWrite
 from tradewind.ports.messages import SHARD_COUNT, CommandEnvelope, shard_of
 from tradewind.services.orders.collaborators import Collaborators
 from tradewind.services.orders.inbox import Batch, Inbox
@@ -42,21 +43,23 @@ class Tenure:
         self._shards: dict[int, Shard] = {}
         self._trimmed: dict[int, str] = {}
         self._replicas = 1
+        self._writing: asyncio.Task[None] | None = None
         self.has_committed = False
 
     @property
     def problem(self) -> str | None:
         """None when the session owns its share."""
-        share = SHARD_COUNT // self._replicas
+        # The others may own a fair share each: what is left for the last one.
+        share = max(SHARD_COUNT - (self._replicas - 1) * _fair_share(self._replicas), 0)
         if len(self._shards) >= share:
             return None
         return f"owns {len(self._shards)} shards, its share is {share}"
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Own and work shards until `stop`, or until the session fails (then it raises)."""
-        self._instruments = await self._with.load_instruments()
         inbox = Inbox(self._with.commands, self._with.venue, self._with.new_backoff())
         try:
+            self._instruments = await self._with.load_instruments()
             await self._tick(inbox)
             next_tick_ns = self._with.clock.now_ns() + int(TICK_S * 1e9)
             while not stop.is_set():
@@ -68,8 +71,10 @@ class Tenure:
                 batch = await inbox.take(min(wait_s, TICK_S))
                 if batch.commands or batch.reports:
                     await self._work(batch)
+            await self._settle()
         finally:
             await inbox.close()
+            await self._abandon()
             await self._with.venue.forget(
                 [o.order_id for shard in self._shards.values() for o in shard.open_orders]
             )
@@ -77,27 +82,50 @@ class Tenure:
             _log.info("writing session closed", shards=len(self._shards))
 
     async def _work(self, batch: Batch) -> None:
+        """Apply a batch, and write it once the one before is written and told.
+
+        So the next commands are applied while PostgreSQL works on the last. When a commit fails, the session ends,
+        and what was applied on top of it ends with it.
+        """
         started_ns = self._with.clock.now_ns()
-        while True:
-            touched = await self._apply(batch)
-            writes = [write for shard in touched if (write := shard.take_write()) is not None]
-            if not writes:
-                return
-            try:
-                await self._journal.commit(writes)
-                break
-            except DeadlinePassed:
-                # The machine stood still between reading and writing. Nothing is written: start over from what is
-                # committed; the commands that are late now will be refused.
-                _log.warning("a deadline passed before the commit, applying the batch again")
-                for shard in touched:
-                    self._shards[shard.number] = await self._load(shard.number)
+        await self._look_up_unknown(batch)
+        closed = [(shard, *done) for shard in self._apply(batch) if (done := shard.close_batch()) is not None]
+        if not closed:
+            return
+        # Taken now, before another command can change the rows.
+        pending = self._journal.prepare([write for _, write, _ in closed])
+        await self._settle()
+        self._writing = asyncio.create_task(self._write(pending, closed, started_ns), name="commit")
+
+    async def _abandon(self) -> None:
+        """End a write that is still under way when the session ends: what it did shows after the next start."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
+    async def _settle(self) -> None:
+        """Wait until nothing is being written; raises what made it fail."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
+
+    async def _write(
+        self, pending: PreparedWrite, closed: list[tuple[Shard, ShardWrite, ShardOutcome]], started_ns: int
+    ) -> None:
+        await self._journal.commit(pending)
         self.has_committed = True
         BATCH_SECONDS.observe((self._with.clock.now_ns() - started_ns) / 1e9)
-        await self._tell([(shard, shard.committed()) for shard in touched])
+        for shard, write, _ in closed:
+            shard.committed_seq = write.last_seq
+        await self._with.announcer.announce([(shard, outcome) for shard, _, outcome in closed])
+        for shard, _, outcome in closed:
+            await dispatch(outcome.events, shard.core.state.orders, self._with.venue)
+            EXECUTIONS.inc(sum(isinstance(event, OrderExecuted) for event in outcome.events))
+            for command, result in outcome.counts:
+                COMMANDS.labels(command=command, outcome=result).inc()
 
-    async def _apply(self, batch: Batch) -> list[Shard]:
-        await self._look_up_unknown(batch)
+    def _apply(self, batch: Batch) -> list[Shard]:
         now_ns = self._with.clock.now_ns()
         touched: dict[int, Shard] = {}
         for entry in batch.commands:
@@ -113,14 +141,6 @@ class Tenure:
         BATCH_COMMANDS.observe(sum(len(entry.envelopes) for entry in batch.commands) + len(batch.reports))
         return list(touched.values())
 
-    async def _tell(self, outcomes: list[tuple[Shard, ShardOutcome]]) -> None:
-        await self._with.announcer.announce(outcomes)
-        for shard, outcome in outcomes:
-            await dispatch(outcome.events, shard.core.state.orders, self._with.venue)
-            EXECUTIONS.inc(sum(isinstance(event, OrderExecuted) for event in outcome.events))
-            for command, result in outcome.counts:
-                COMMANDS.labels(command=command, outcome=result).inc()
-
     async def _look_up_unknown(self, batch: Batch) -> None:
         """Bring closed orders that commands name, and that are not in memory, back from the tables."""
         client_ids: set[tuple[AccountId, ClientOrderId]] = set()
@@ -129,14 +149,21 @@ class Tenure:
             shard = self._shards.get(entry.shard)
             if shard is not None and not shard.core.state.remembers_all_orders:
                 _collect_unknown(entry.envelopes, shard, client_ids, order_ids)
+        for report in batch.reports:
+            # A refused replacement ends the new order also when the old one is closed and forgotten.
+            if isinstance(report, VenueReplaceRejected):
+                shard = self._shards.get(shard_of(report.account_id))
+                if shard is not None and report.order_id not in shard.core.state.orders:
+                    order_ids.add(report.order_id)
         if not client_ids and not order_ids:
             return
         for order in await self._journal.find_orders(client_ids, order_ids):
             shard = self._shards.get(shard_of(order.account_id))
-            if shard is not None and not order.is_open:
-                shard.core.state.remember(order)
+            if shard is not None:
+                shard.remember([order])
 
     async def _tick(self, inbox: Inbox) -> None:
+        await self._settle()
         replicas = await self._journal.heartbeat()
         await self._share_out(inbox, replicas)
         now_ns = self._with.clock.now_ns()
@@ -153,7 +180,7 @@ class Tenure:
     async def _share_out(self, inbox: Inbox, replicas: int) -> None:
         """Own a fair share: give up what is too much, claim what is free."""
         self._replicas = max(replicas, 1)
-        fair_share = math.ceil(SHARD_COUNT / self._replicas)
+        fair_share = _fair_share(self._replicas)
         surplus = sorted(self._shards)[fair_share:]
         if surplus:
             await self._release(surplus)
@@ -201,6 +228,10 @@ class Tenure:
             _log.debug("streams not trimmed", reason=str(error))
 
 
+def _fair_share(replicas: int) -> int:
+    return math.ceil(SHARD_COUNT / replicas)
+
+
 def _collect_unknown(
     envelopes: Iterable[CommandEnvelope],
     shard: Shard,
@@ -210,9 +241,9 @@ def _collect_unknown(
     state = shard.core.state
     for envelope in envelopes:
         command = envelope.command
-        if isinstance(command, SubmitOrder | ReplaceOrder):
+        if isinstance(command, SubmitOrder | ClosePosition | ReplaceOrder):
             key = (command.account_id, command.client_order_id)
-            new_id = command.order_id if isinstance(command, SubmitOrder) else command.new_order_id
+            new_id = command.new_order_id if isinstance(command, ReplaceOrder) else command.order_id
             # An id that was made up with the order cannot have been used before.
             if key not in state.order_ids and command.client_order_id != new_id:
                 client_ids.add(key)

@@ -1,62 +1,61 @@
-"""Opens accounts the only way there is: by commands to the order service."""
+"""Opens an account with money in it."""
 
 from decimal import Decimal
 
-from tradewind.domain.commands import ClientCommand, DepositCash, OpenAccount
+from tradewind.domain.commands import DepositCash, OpenAccount
 from tradewind.domain.identifiers import AccountId
-from tradewind.domain.refusal import Refusal
-from tradewind.ports.bus import CommandBus
-from tradewind.ports.clock import Clock
-from tradewind.ports.ids import IdSource
-from tradewind.ports.messages import CommandEnvelope
+from tradewind.ports.errors import ReplyOverdue
+from tradewind.ports.trading_queries import TradingQueries
+from tradewind.services.gateway.commands import CommandSender, outcome_unknown
+from tradewind.services.gateway.context import RequestContext
 
-_NS_PER_MS = 1_000_000
-
-
-class AccountNotOpened(Exception):
-    """The order service refused; the message says why."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        allowed = f" (allowed: {refusal.allowed})" if refusal.allowed else ""
-        super().__init__(f"{refusal.message}{allowed}")
+ACCOUNT_NUMBER_PREFIX = "PA"
+_ID_DIGITS = 16
+_NO_ORDER = "-"
 
 
-class AccountOpener:
-    """Opens and funds accounts. `reply_to` and `deadline_ms` are those of the bus's commands."""
+class AccountOpening:
+    """Opens accounts through the order service, as every change of the books goes."""
 
-    def __init__(self, bus: CommandBus, reply_to: str, ids: IdSource, clock: Clock, deadline_ms: int) -> None:
-        self._bus = bus
-        self._reply_to = reply_to
-        self._ids = ids
-        self._clock = clock
-        self._deadline_ms = deadline_ms
+    def __init__(self, sender: CommandSender, queries: TradingQueries) -> None:
+        self._sender = sender
+        self._queries = queries
 
-    async def open(self, *, deposit: Decimal, multiplier: Decimal) -> AccountId:
-        """Open an account with `deposit` (>= 0) in cash; returns its id.
+    async def open(self, deposit: Decimal, multiplier: Decimal) -> AccountId:
+        """The id of a new account that holds `deposit` (none when zero).
 
-        Raises `AccountNotOpened`, `BusUnavailable`, and `ReplyOverdue` when nobody answers.
+        Raises `ApiError` and `StoreUnavailable`; an account without money may then be left behind, which is harmless.
         """
-        account_id = self._ids.new_id()
-        # The tail of a version 7 UUID is random.
-        account_number = f"TW{account_id.replace('-', '')[-10:].upper()}"
-        await self._send(
-            OpenAccount(account_id=account_id, account_number=account_number, multiplier=multiplier)
+        account_id = self._sender.ids.new_id()
+        opening = OpenAccount(
+            account_id=account_id, account_number=account_number_of(account_id), multiplier=multiplier
         )
+        try:
+            await self._sender.send(opening, self._context())
+        except ReplyOverdue as error:
+            if not await self._holds(account_id, Decimal(0)):
+                raise outcome_unknown("the order service did not answer in time: try again") from error
         if deposit:
-            await self._send(DepositCash(account_id=account_id, amount=deposit))
+            await self._deposit(account_id, deposit)
         return account_id
 
-    async def _send(self, command: ClientCommand) -> None:
-        now_ns = self._clock.now_ns()
-        reply = await self._bus.send(
-            CommandEnvelope(
-                command_id=self._ids.new_id(),
-                correlation_id=self._ids.new_id(),
-                reply_to=self._reply_to,
-                received_ns=now_ns,
-                deadline_ns=now_ns + self._deadline_ms * _NS_PER_MS,
-                command=command,
-            )
-        )
-        if reply.refusal is not None:
-            raise AccountNotOpened(reply.refusal)
+    async def _deposit(self, account_id: AccountId, deposit: Decimal) -> None:
+        try:
+            await self._sender.send(DepositCash(account_id=account_id, amount=deposit), self._context())
+        except ReplyOverdue as error:
+            if not await self._holds(account_id, deposit):
+                raise outcome_unknown("the order service did not answer in time: try again") from error
+
+    async def _holds(self, account_id: AccountId, amount: Decimal) -> bool:
+        """Whether the account is there with this much money, once everything being written now is done."""
+        await self._queries.resolve_fate(account_id, _NO_ORDER)
+        account = await self._queries.account(account_id)
+        return account is not None and account.cash == amount
+
+    def _context(self) -> RequestContext:
+        return RequestContext(self._sender.ids.new_id(), self._sender.clock.now_ns())
+
+
+def account_number_of(account_id: AccountId) -> str:
+    """A number for people, as unique as the id's random part."""
+    return ACCOUNT_NUMBER_PREFIX + account_id.replace("-", "")[-_ID_DIGITS:].upper()

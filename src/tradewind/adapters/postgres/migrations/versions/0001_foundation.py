@@ -89,7 +89,7 @@ CREATE TABLE orders (
     execution_ids   text[]   NOT NULL,
     UNIQUE (account_id, client_order_id),
     CHECK ((qty IS NULL) <> (notional IS NULL))
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 CREATE INDEX orders_submitted ON orders (account_id, submitted_at_ns);
 CREATE INDEX orders_open ON orders (account_id, submitted_at_ns) WHERE is_open;
 COMMENT ON COLUMN orders.is_open IS 'Follows from status. It changes once in a life, so most updates stay within the page (HOT).';
@@ -198,9 +198,21 @@ CREATE TABLE bars (
 """
 
 
+DEADLINES = """
+CREATE FUNCTION require_deadline(deadline_ns bigint, shards_locked bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    IF extract(epoch FROM clock_timestamp()) * 1000000000 > deadline_ns THEN
+        RAISE EXCEPTION 'the deadline of a command is over' USING ERRCODE = 'TW001';
+    END IF;
+    RETURN shards_locked;
+END $$
+"""
+
+
 def upgrade() -> None:
     """Create every table of the foundation."""
     for script in (TRADING, REFERENCE_AND_USERS):
         for statement in script.split(";\n"):
             if statement.strip():
                 op.execute(statement)
+    op.execute(DEADLINES)

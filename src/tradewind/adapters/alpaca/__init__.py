@@ -1,0 +1,1 @@
+"""Alpaca's wire formats: how orders, order updates and market data look to Alpaca's clients."""

@@ -1,0 +1,1 @@
+"""Proofs of identity: passwords, API keys, access tokens, and the authenticator that reads them from headers."""

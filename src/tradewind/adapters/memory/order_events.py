@@ -1,0 +1,48 @@
+"""Committed order events in memory, for tests: loses what nobody fetches in time, as the real bus may."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from tradewind.ports.errors import BusUnavailable
+from tradewind.ports.messages import PublishedEvent
+
+EVENTS_MAX = 100_000
+"""More waiting events than this push out the oldest."""
+
+
+class MemoryOrderEvents:
+    """Both sides of the stream of committed events, for one follower; `is_available = False` makes both fail."""
+
+    def __init__(self) -> None:
+        self.is_available = True
+        self._events: deque[PublishedEvent] = deque(maxlen=EVENTS_MAX)
+        self._arrived = asyncio.Event()
+
+    async def publish(self, events: Sequence[PublishedEvent]) -> None:
+        """See `OrderEventPublisher`."""
+        self._require_available()
+        self._events.extend(events)
+        self._arrived.set()
+
+    async def read(self, timeout_s: float) -> Sequence[PublishedEvent]:
+        """See `OrderEventSource`."""
+        self._require_available()
+        if not self._events:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return []
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def flush(self) -> None:
+        """Lose everything that waits."""
+        self._events.clear()
+
+    def _require_available(self) -> None:
+        if not self.is_available:
+            raise BusUnavailable("the bus cannot be reached")

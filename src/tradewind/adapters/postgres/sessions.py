@@ -1,0 +1,48 @@
+"""Sessions of the SQLAlchemy engine, with every way of losing the database told in one word: `StoreUnavailable`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from tradewind.ports.errors import StoreUnavailable
+
+_CONNECTION_CLASSES = ("08", "53", "57P", "55P03")
+"""SQLSTATE: connection exceptions, insufficient resources, operator intervention, lock not available in time."""
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection for queries. Raises `StoreUnavailable` when the database cannot be reached now."""
+    async with _translated(), engine.connect() as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction, committed at the end. Raises `StoreUnavailable`; the outcome is then not known."""
+    async with _translated(), engine.begin() as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except (OSError, PoolTimeout, TimeoutError) as error:
+        raise StoreUnavailable(f"the database cannot be reached: {error}") from error
+    except DBAPIError as error:
+        if not _is_lost(error):
+            raise
+        raise StoreUnavailable(f"the database cannot be reached: {error.orig}") from error
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return (
+        error.connection_invalidated
+        or isinstance(error, OperationalError | InterfaceError)
+        or state.startswith(_CONNECTION_CLASSES)
+    )

@@ -1,0 +1,165 @@
+"""`tradewind data`: import historical bars from files, and list what is stored."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tradewind.adapters.files.bar_files import BarFileError, read_bars
+from tradewind.adapters.postgres.bar_store import PostgresBarStore
+from tradewind.adapters.postgres.engine import create_engine
+from tradewind.adapters.postgres.instruments import load_instruments, seed_instruments
+from tradewind.domain.market.instrument import AssetClass, Instrument
+from tradewind.domain.market.ticks import Bar
+from tradewind.domain.market.timeframe import NS_PER_S, Timeframe
+from tradewind.domain.market.universe import asset_id_of
+from tradewind.entrypoints.up.run_file import with_running_platform
+from tradewind.ports.errors import StoreUnavailable
+from tradewind.ports.market_data import BarCoverage
+from tradewind.settings import Settings
+
+WRITE_BARS_MAX = 50_000
+"""Bars in one transaction of an import; a write again replaces, so an interrupted import is simply repeated."""
+
+_DATABASE_OPTION = click.option(
+    "--database-url",
+    metavar="URL",
+    help="Where to store; the platform running here (or DATABASE_URL) if not given.",
+)
+_SMALLEST_QTY = Decimal("0.000000001")
+
+Result = TypeVar("Result")
+
+
+def _timeframe(_context: click.Context, _parameter: click.Parameter, value: str) -> Timeframe:
+    try:
+        return Timeframe.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.group()
+def command() -> None:
+    """Import and list historical market data."""
+
+
+@command.command("import", epilog="Example: tradewind data import aapl.csv --symbol AAPL --timeframe 1Day")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--symbol", required=True, help="What the bars are of: AAPL, BTC/USD.")
+@click.option("--timeframe", callback=_timeframe, required=True, help="Length of a bar: 1Min, 1Hour, 1Day.")
+@_DATABASE_OPTION
+def import_file(file: Path, symbol: str, timeframe: Timeframe, database_url: str | None) -> None:
+    """Store the bars of a CSV or Parquet FILE.
+
+    Columns are found by name: timestamp (or date, time), open, high, low, close and, if there is one, volume. The
+    whole file is checked first; when anything in it is wrong, nothing is imported. Bars that are stored already are
+    replaced. A symbol that is not known yet becomes a tradable instrument.
+    """
+    symbol = symbol.strip().upper()
+    try:
+        bars = read_bars(file, symbol, timeframe)
+    except BarFileError as error:
+        raise click.ClickException(str(error)) from error
+    is_new = _with_engine(database_url, lambda engine: _store(engine, bars))
+    click.echo(
+        f"imported {len(bars)} bars of {symbol}, {timeframe}, "
+        f"{_shown(bars[0].start_ns)} to {_shown(bars[-1].start_ns)}"
+    )
+    if is_new:
+        click.echo(f"{symbol} was not known and is an instrument now; restart the platform to trade it")
+
+
+@command.command("list", epilog="Example: tradewind data list")
+@_DATABASE_OPTION
+def list_stored(database_url: str | None) -> None:
+    """Show which bars are stored, by symbol and timeframe."""
+    rows = _with_engine(database_url, lambda engine: PostgresBarStore(engine).coverage())
+    if not rows:
+        click.echo("no bars are stored yet; see `tradewind data import --help`")
+        return
+    Console().print(_table(rows))
+
+
+async def _store(engine: AsyncEngine, bars: Sequence[Bar]) -> bool:
+    """Write the bars, and the instrument if it is missing; whether it was."""
+    store = PostgresBarStore(engine)
+    for start in range(0, len(bars), WRITE_BARS_MAX):
+        await store.write_bars(bars[start : start + WRITE_BARS_MAX])
+    symbol = bars[0].symbol
+    if any(instrument.symbol == symbol for instrument in await load_instruments(engine)):
+        return False
+    await seed_instruments(engine, [new_instrument(symbol)])
+    return True
+
+
+def new_instrument(symbol: str) -> Instrument:
+    """An instrument for a symbol that nobody described: a pair with a slash is crypto, the rest whole US shares.
+
+    Accounts are in US dollars: a pair against anything else can be looked at, not traded.
+    """
+    if "/" not in symbol:
+        return Instrument(
+            symbol=symbol,
+            asset_id=asset_id_of(symbol),
+            asset_class=AssetClass.EQUITY,
+            name=symbol,
+            exchange="IMPORTED",
+            shortable=True,
+            marginable=True,
+        )
+    currency = symbol.partition("/")[2]
+    return Instrument(
+        symbol=symbol,
+        asset_id=asset_id_of(symbol),
+        asset_class=AssetClass.CRYPTO,
+        name=symbol,
+        exchange="IMPORTED",
+        currency=currency,
+        tradable=currency == "USD",
+        lot_size=_SMALLEST_QTY,
+        min_order_size=_SMALLEST_QTY,
+        fractionable=True,
+    )
+
+
+def _with_engine(database_url: str | None, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
+    url = database_url or with_running_platform(Settings.from_environment()).database_url
+    if not url:
+        raise click.ClickException(
+            "no database: start the platform with `tradewind up`, or set DATABASE_URL or --database-url"
+        )
+    return asyncio.run(_run_with_engine(url, work))
+
+
+async def _run_with_engine(url: str, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
+    try:
+        engine = create_engine(url)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    try:
+        return await work(engine)
+    except StoreUnavailable as error:
+        raise click.ClickException(f"{error}; is the platform running?") from error
+    finally:
+        await engine.dispose()
+
+
+def _table(rows: Sequence[BarCoverage]) -> Table:
+    table = Table("symbol", "timeframe", "from (UTC)", "to (UTC)")
+    table.add_column("bars", justify="right")
+    for row in rows:
+        table.add_row(
+            row.symbol, row.timeframe, _shown(row.first_start_ns), _shown(row.last_start_ns), f"{row.count:,}"
+        )
+    return table
+
+
+def _shown(ts_ns: int) -> str:
+    return datetime.fromtimestamp(ts_ns / NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M")

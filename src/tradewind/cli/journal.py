@@ -1,0 +1,90 @@
+"""`tradewind journal verify`: replays the journal from the first event and compares it with the state tables."""
+
+import asyncio
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tradewind.adapters.postgres.engine import create_engine
+from tradewind.adapters.postgres.journal_audit import PostgresJournalAudit
+from tradewind.cli.platform_connection import platform_settings
+from tradewind.engine.verification import ShardVerdict
+from tradewind.ports.errors import StoreUnavailable
+from tradewind.services.orders.verification import verify_journal
+
+DIFFERENT_STATUS = 1
+
+
+@click.group()
+def command() -> None:
+    """Verify the journal against the state tables."""
+
+
+@command.command(epilog="Example: tradewind journal verify")
+@click.option(
+    "--database-url",
+    metavar="URL",
+    help="Which database; that of the platform running here (or DATABASE_URL) if not given.",
+)
+@click.pass_context
+def verify(context: click.Context, database_url: str | None) -> None:
+    """Replay every event and compare accounts, positions, orders, executions and the ledger with what is stored.
+
+    It reads one snapshot, so the platform may be trading meanwhile. Every difference is printed and is a bug, or
+    damage; the exit status is then 1.
+    """
+    url = database_url or platform_settings().database_url
+    if not url:
+        raise click.ClickException(
+            "no database: start the platform with `tradewind up`, or set DATABASE_URL or --database-url"
+        )
+    try:
+        verdicts = asyncio.run(_verdicts(url))
+    except (StoreUnavailable, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    count = sum(verdict.difference_count for verdict in verdicts)
+    Console(soft_wrap=True).print(_table(verdicts))
+    for verdict in verdicts:
+        _print_differences(verdict)
+    if count:
+        click.echo(f"{count} differences: the stored state is not what the journal says")
+        context.exit(DIFFERENT_STATUS)
+    click.echo("the journal and the stored state agree")
+
+
+async def _verdicts(url: str) -> list[ShardVerdict]:
+    engine = create_engine(url)
+    try:
+        return [verdict async for verdict in verify_journal(PostgresJournalAudit(engine))]
+    finally:
+        await engine.dispose()
+
+
+def _table(verdicts: Sequence[ShardVerdict]) -> Table:
+    table = Table()
+    for title in ("shard", "events", "accounts", "orders", "executions", "ledger lines", "differences"):
+        table.add_column(title, justify="right")
+    for verdict in verdicts:
+        table.add_row(
+            str(verdict.shard),
+            f"{verdict.event_count:,}",
+            f"{verdict.account_count:,}",
+            f"{verdict.order_count:,}",
+            f"{verdict.execution_count:,}",
+            f"{verdict.line_count:,}",
+            f"{verdict.difference_count:,}",
+        )
+    return table
+
+
+def _print_differences(verdict: ShardVerdict) -> None:
+    for difference in verdict.differences:
+        click.echo(
+            f"shard {difference.shard}: {difference.what} of {difference.key}: "
+            f"{difference.journal_value} by the journal, {difference.stored_value} stored"
+        )
+    hidden = verdict.difference_count - len(verdict.differences)
+    if hidden:
+        click.echo(f"shard {verdict.shard}: {hidden} more differences")

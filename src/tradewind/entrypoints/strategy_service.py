@@ -1,0 +1,165 @@
+"""The strategy service: runs the feed and one strategy, each on exactly one replica."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tradewind.adapters.postgres.bar_store import PostgresBarStore
+from tradewind.adapters.postgres.engine import create_engine
+from tradewind.adapters.postgres.lease import PostgresLease
+from tradewind.adapters.postgres.sessions import reading
+from tradewind.adapters.postgres.trading_queries import PostgresTradingQueries
+from tradewind.adapters.redis.command_bus import RedisCommandBus
+from tradewind.adapters.redis.connection import RedisAddress, connect
+from tradewind.adapters.redis.market_data import RedisMarketData
+from tradewind.adapters.redis.order_bus import RedisOrderEventSource
+from tradewind.adapters.system.clock import SystemClock
+from tradewind.adapters.system.ids import Uuid7Source
+from tradewind.domain.market.timeframe import Timeframe
+from tradewind.entrypoints.feeds import open_replay_feed, open_simulated_feed, symbols_in
+from tradewind.operations.http import operations_app, serve
+from tradewind.operations.lifecycle import run_until_signalled
+from tradewind.operations.logging import configure_logging, get_logger
+from tradewind.operations.probes import Probes
+from tradewind.ports.errors import StoreUnavailable
+from tradewind.ports.feed import Feed
+from tradewind.services.strategies.bar_spool import BarSpool
+from tradewind.services.strategies.host import Assignment
+from tradewind.services.strategies.ingest import Ingest, IngestPlan
+from tradewind.services.strategies.leadership import run_while_leading
+from tradewind.services.strategies.loader import StrategyNotFound, load_strategy
+from tradewind.services.strategies.order_sender import Sending
+from tradewind.services.strategies.runner import Links, StrategyRunner
+from tradewind.settings import Settings
+from tradewind.version import __version__
+
+SERVICE = "strategy-service"
+STORED_TIMEFRAME = "1Min"
+
+_log = get_logger(__name__)
+
+
+def main(settings: Settings) -> None:
+    """Run the service until SIGTERM."""
+    configure_logging(SERVICE, settings.log_level)
+    run_until_signalled(partial(_run, settings))
+
+
+async def _run(settings: Settings, stop: asyncio.Event) -> None:
+    async with AsyncExitStack() as stack:
+        engine = create_engine(settings.database_url)
+        stack.push_async_callback(engine.dispose)
+        redis = connect(RedisAddress(settings.redis_host, settings.redis_port, settings.redis_password))
+        stack.push_async_callback(redis.aclose)
+        clock, ids = SystemClock(), Uuid7Source()
+        bus = await stack.enter_async_context(RedisCommandBus(redis, clock, ids.new_id()))
+        market_data = RedisMarketData(redis)
+        links = Links(
+            bus=bus,
+            order_events=RedisOrderEventSource(redis),
+            queries=PostgresTradingQueries(engine),
+            market_data=market_data,
+            clock=clock,
+            ids=ids,
+        )
+        probes = Probes(SERVICE, __version__)
+        probes.add_check("postgres", partial(_check_postgres, engine))
+        probes.add_check("redis", partial(_check_redis, redis))
+        server = await serve(operations_app(probes), settings.bind_host, settings.strategy_port)
+        stack.push_async_callback(server.stop)
+        work = [_feed_work(settings, PostgresBarStore(engine), market_data, links)]
+        work += _strategy_work(settings, links, bus.reply_to)
+        await _until_stopped(work, stop)
+
+
+def _feed_work(
+    settings: Settings, store: PostgresBarStore, market_data: RedisMarketData, links: Links
+) -> Callable[[], Awaitable[None]]:
+    is_replay = settings.feed == "replay"
+    names = [
+        STORED_TIMEFRAME,
+        settings.strategy_timeframe,
+        *([settings.replay_timeframe] if is_replay else []),
+    ]
+    lease = PostgresLease(settings.database_url, "feed")
+
+    async def open_feed() -> Feed:
+        if is_replay:
+            return await open_replay_feed(settings, store, links.queries)
+        return await open_simulated_feed(settings, store, links.clock)
+
+    ingest = Ingest(
+        open_feed=open_feed,
+        plan=IngestPlan(
+            timeframes=list(dict.fromkeys(Timeframe.parse(name) for name in names)),
+            # What a replay would store is made of what is stored already.
+            stored_timeframes=() if is_replay else (STORED_TIMEFRAME,),
+        ),
+        publisher=market_data,
+        spool=BarSpool(store),
+        may_act=lambda: lease.is_held,
+    )
+    return partial(run_while_leading, lease, ingest.run)
+
+
+def _strategy_work(settings: Settings, links: Links, reply_to: str) -> list[Callable[[], Awaitable[None]]]:
+    if not (settings.strategy and settings.strategy_account_id):
+        _log.info("no strategy runs: set TRADEWIND_STRATEGY and TRADEWIND_STRATEGY_ACCOUNT_ID")
+        return []
+    try:
+        strategy = load_strategy(settings.strategy)
+    except StrategyNotFound as error:
+        _log.error("no strategy runs", error=str(error))
+        return []
+    lease = PostgresLease(settings.database_url, f"strategy {settings.strategy_account_id}")
+    assignment = Assignment(
+        account_id=settings.strategy_account_id,
+        symbols=symbols_in(settings.strategy_symbols),
+        timeframe=str(Timeframe.parse(settings.strategy_timeframe)),
+    )
+    sending = Sending(
+        reply_to=reply_to, deadline_ms=settings.command_deadline_ms, may_act=lambda: lease.is_held
+    )
+
+    async def run_strategy() -> None:
+        await StrategyRunner(strategy, assignment, links, sending).run()
+
+    return [partial(run_while_leading, lease, run_strategy)]
+
+
+async def _until_stopped(work: Sequence[Callable[[], Awaitable[None]]], stop: asyncio.Event) -> None:
+    tasks = [asyncio.ensure_future(start()) for start in work]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((stopping, *tasks), return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        stopping.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(stopping, *tasks, return_exceptions=True)
+
+
+async def _check_postgres(engine: AsyncEngine) -> str | None:
+    try:
+        async with reading(engine) as connection:
+            await connection.execute(text("SELECT 1"))
+    except StoreUnavailable as error:
+        return str(error)
+    return None
+
+
+async def _check_redis(redis: Redis) -> str | None:
+    try:
+        await redis.ping()
+    except (RedisError, OSError) as error:
+        return f"Redis cannot be reached: {error}"
+    return None

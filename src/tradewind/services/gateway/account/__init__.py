@@ -1,0 +1,1 @@
+"""The account and what it may still buy."""

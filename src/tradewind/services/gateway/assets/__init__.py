@@ -1,0 +1,1 @@
+"""The instruments that can be traded."""

@@ -1,0 +1,1 @@
+"""Logging in, refreshing and logging out; making users and API keys."""

@@ -1,0 +1,1 @@
+"""Orders: submit, list, get, replace, cancel."""

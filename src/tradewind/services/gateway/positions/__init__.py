@@ -1,0 +1,1 @@
+"""Positions: list, get, close."""

@@ -1,0 +1,1 @@
+"""The strategy service: ingests market data and hosts a strategy."""

@@ -1,0 +1,1 @@
+"""Strategies to learn from: real, tested, and used by `tradewind up`."""
