@@ -21,6 +21,7 @@ import msgspec
 from rich.console import Console
 
 from benchmarks.database import Database, create_reference_database, drop_reference_database, inspect_database
+from benchmarks.floors.core_floor import CoreResult
 from benchmarks.floors.group_commit_floor import GroupCommitResult
 from benchmarks.load_plan import Accounts, KeyPair, LoadResult
 from benchmarks.measurements import (
@@ -47,6 +48,7 @@ TABLE_COLUMNS_MIN = 120
 # Start-up of the generator's interpreter, warm-up and drain, beside the measured seconds.
 RUN_SLACK_S = 60.0
 
+CORE_FLOOR_TIMEOUT_S = 60.0
 Decoded = TypeVar("Decoded")
 
 
@@ -307,6 +309,23 @@ def parse_options(arguments: list[str]) -> Options:
     )
 
 
+def print_core_floor(console: Console) -> None:
+    """Measure the trading core alone, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.floors.core_floor"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        timeout=RUN_SLACK_S + CORE_FLOOR_TIMEOUT_S,
+        check=True,
+    )
+    core = msgspec.json.decode(done.stdout, type=CoreResult)
+    console.print(
+        f"core alone, one thread, in memory: {core.commands_per_s:,.0f} commands/s; "
+        f"with postings checked and journal text written: {core.commands_per_s_with_journal_text:,.0f}/s",
+        highlight=False,
+    )
+
+
 def main() -> int:
     """Run the benchmark; 1 when it could not run or when an order was refused, lost or unanswered."""
     options = parse_options(sys.argv[1:])
@@ -318,6 +337,7 @@ def main() -> int:
         console.print(f"bench-orders: {error}", style="bold red", markup=False)
         return 1
     print_report(report, console)
+    print_core_floor(console)
     if options.output is not None:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_bytes(msgspec.json.format(msgspec.json.encode(report)))

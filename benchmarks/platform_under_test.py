@@ -67,7 +67,7 @@ class Platform:
             email = f"bench-{number}@example.com"
             self._tradewind("user", "create", "--email", email, "--deposit", DEPOSIT)
             key = self._tradewind("key", "create", "--email", email)
-            pairs.append(KeyPair(id=key["id"], secret=key["secret"]))
+            pairs.append(KeyPair(id=key["key_id"], secret=key["secret"]))
         return Accounts(keys=pairs, symbols=list(SYMBOLS))
 
     def _tradewind(self, *arguments: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tradewind.adapters.redis.market_data import RedisMarketData
 from tradewind.adapters.system.clock import SystemClock
 from tradewind.adapters.system.ids import Uuid7Source
 from tradewind.domain.market.calendar import AroundTheClock
+from tradewind.operations.garbage import relax_garbage_collection
 from tradewind.operations.http import OperationsMiddleware, serve
 from tradewind.operations.lifecycle import run_until_signalled
 from tradewind.operations.logging import configure_logging, get_logger
@@ -43,6 +44,7 @@ def main(settings: Settings) -> None:
 
 
 async def _run(settings: Settings, stop: asyncio.Event) -> None:
+    relax_garbage_collection()
     clock, ids = SystemClock(), Uuid7Source()
     redis = connect(RedisAddress(settings.redis_host, settings.redis_port, settings.redis_password))
     engine = create_engine(settings.database_url)

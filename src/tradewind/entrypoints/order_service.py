@@ -26,6 +26,7 @@ from tradewind.engine.venue_policies.latency import FixedLatency
 from tradewind.engine.venue_policies.slippage import BasisPointSlippage
 from tradewind.engine.venue_rules import VenueRules
 from tradewind.operations.backoff import Backoff
+from tradewind.operations.garbage import relax_garbage_collection
 from tradewind.operations.http import operations_app, serve
 from tradewind.operations.lifecycle import run_until_signalled
 from tradewind.operations.logging import configure_logging
@@ -52,6 +53,7 @@ def main(settings: Settings) -> None:
 
 
 async def _run(settings: Settings, stop: asyncio.Event) -> None:
+    relax_garbage_collection()
     clock = SystemClock()
     probes = Probes(SERVICE, __version__)
     server = await serve(operations_app(probes), settings.bind_host, settings.order_port)

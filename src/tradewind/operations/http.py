@@ -27,8 +27,12 @@ LISTEN_BACKLOG = 2_048
 CONNECTIONS_MAX = 4_096
 """More connections than this at once are answered 503 and closed."""
 KEEP_ALIVE_TIMEOUT_S = 75
-GRACEFUL_STOP_TIMEOUT_S = 5
-"""How long `RunningServer.stop` waits for requests in progress before it cancels them."""
+GRACEFUL_STOP_TIMEOUT_S = 7
+"""How long `RunningServer.stop` waits for requests in progress before it cancels them.
+
+Longer than a command waits for its reply, so that an order in progress gets a definite answer; shorter than a process
+may drain.
+"""
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -76,6 +80,13 @@ def _json(status: int, body: object) -> OperationsResponse:
 
 
 _NOT_FOUND = _json(404, {"code": 40410000, "message": "endpoint not found."})
+_CUT_SHORT = _json(
+    503,
+    {
+        "code": 50310001,
+        "message": "the service stopped before this request was done: what became of it is not known; ask again",
+    },
+)
 _METHOD_NOT_ALLOWED = _json(405, {"code": 40510000, "message": "method not allowed: use GET or HEAD"})
 
 
@@ -93,6 +104,22 @@ class OperationsMiddleware:
             await _send_response(response, send)
         else:
             await self._app(scope, receive, send)
+
+
+class CutShortMiddleware:
+    """Answers 503 to a request that is cancelled because the server stops; uvicorn would answer 500, as to a bug."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if scope["type"] != "http":
+                raise
+            with contextlib.suppress(RuntimeError):  # its answer has begun: uvicorn closes the connection
+                await _send_response(_CUT_SHORT, send)
 
 
 def operations_app(probes: Probes) -> AsgiApp:
@@ -170,7 +197,7 @@ async def serve(app: AsgiApp, host: str, port: int) -> RunningServer:
     """Serve `app`; returns once it accepts connections. Raises `OSError` when it cannot use the address."""
     listener = _listen(host, port)
     config = uvicorn.Config(
-        app,
+        CutShortMiddleware(app),
         http="httptools",
         ws="none",
         lifespan="auto",
