@@ -1,7 +1,7 @@
 """`tradewind data`: import historical bars from files, and list what is stored."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tradewind.adapters.files.bar_files import BarFileError, read_bars
-from tradewind.adapters.postgres.bar_store import PostgresBarStore
+from tradewind.adapters.postgres.bar_store import IMPORTED, SIMULATED, PostgresBarStore
 from tradewind.adapters.postgres.engine import create_engine
 from tradewind.adapters.postgres.instruments import load_instruments, seed_instruments
 from tradewind.domain.market.instrument import AssetClass, Instrument
@@ -80,16 +80,21 @@ def import_file(file: Path, symbol: str, timeframe: Timeframe, database_url: str
 @_DATABASE_OPTION
 def list_stored(database_url: str | None) -> None:
     """Show which bars are stored, by symbol and timeframe."""
-    rows = _with_engine(database_url, lambda engine: PostgresBarStore(engine).coverage())
-    if not rows:
+    rows = _with_engine(database_url, _coverage)
+    if not any(rows.values()):
         click.echo("no bars are stored yet; see `tradewind data import --help`")
         return
     Console().print(_table(rows))
 
 
+async def _coverage(engine: AsyncEngine) -> dict[str, Sequence[BarCoverage]]:
+    """What is stored, by source."""
+    return {source: await PostgresBarStore(engine, source).coverage() for source in (IMPORTED, SIMULATED)}
+
+
 async def _store(engine: AsyncEngine, bars: Sequence[Bar]) -> bool:
     """Write the bars, and the instrument if it is missing; whether it was."""
-    store = PostgresBarStore(engine)
+    store = PostgresBarStore(engine, IMPORTED)
     for start in range(0, len(bars), WRITE_BARS_MAX):
         await store.write_bars(bars[start : start + WRITE_BARS_MAX])
     symbol = bars[0].symbol
@@ -110,7 +115,7 @@ def new_instrument(symbol: str) -> Instrument:
             asset_id=asset_id_of(symbol),
             asset_class=AssetClass.EQUITY,
             name=symbol,
-            exchange="IMPORTED",
+            exchange="",
             shortable=True,
             marginable=True,
         )
@@ -120,7 +125,7 @@ def new_instrument(symbol: str) -> Instrument:
         asset_id=asset_id_of(symbol),
         asset_class=AssetClass.CRYPTO,
         name=symbol,
-        exchange="IMPORTED",
+        exchange="CRYPTO",
         currency=currency,
         tradable=currency == "USD",
         lot_size=_SMALLEST_QTY,
@@ -151,13 +156,13 @@ async def _run_with_engine(url: str, work: Callable[[AsyncEngine], Awaitable[Res
         await engine.dispose()
 
 
-def _table(rows: Sequence[BarCoverage]) -> Table:
-    table = Table("symbol", "timeframe", "from (UTC)", "to (UTC)")
+def _table(rows_by_source: Mapping[str, Sequence[BarCoverage]]) -> Table:
+    table = Table("source", "symbol", "timeframe", "from (UTC)", "to (UTC)")
     table.add_column("bars", justify="right")
-    for row in rows:
-        table.add_row(
-            row.symbol, row.timeframe, _shown(row.first_start_ns), _shown(row.last_start_ns), f"{row.count:,}"
-        )
+    for source, rows in rows_by_source.items():
+        for row in rows:
+            first, last = _shown(row.first_start_ns), _shown(row.last_start_ns)
+            table.add_row(source, row.symbol, row.timeframe, first, last, f"{row.count:,}")
     return table
 
 

@@ -13,6 +13,7 @@ from tradewind.adapters.postgres.sessions import reading
 from tradewind.adapters.postgres.trading_queries import PostgresTradingQueries
 from tradewind.adapters.system.clock import SystemClock
 from tradewind.adapters.system.ids import Uuid7Source
+from tradewind.entrypoints.feeds import bar_source
 from tradewind.operations.http import AsgiApp, serve
 from tradewind.operations.lifecycle import run_until_signalled
 from tradewind.operations.logging import configure_logging, get_logger
@@ -49,7 +50,9 @@ def _application(settings: Settings, engine: AsyncEngine) -> AsgiApp:
     clock, ids = SystemClock(), Uuid7Source()
     tokens = AccessTokens(settings.jwt_secret_key, settings.access_token_ttl_s, ids)
     authenticator = CredentialAuthenticator(PostgresCredentialStore(engine), tokens, clock)
-    analytics = Analytics(PostgresTradingQueries(engine), PostgresBarStore(engine), clock)
+    analytics = Analytics(
+        PostgresTradingQueries(engine), PostgresBarStore(engine, bar_source(settings.feed)), clock
+    )
     return create_application(analytics, authenticator, ids, _probes(engine))
 
 

@@ -2,6 +2,7 @@
 
 from tradewind.adapters.feeds.replay import ReplayFeed, ReplayPlan
 from tradewind.adapters.feeds.simulated import SimulatedFeed
+from tradewind.adapters.postgres.bar_store import IMPORTED, SIMULATED
 from tradewind.domain.identifiers import Symbol
 from tradewind.domain.market.timeframe import Timeframe
 from tradewind.domain.market.universe import default_universe
@@ -17,6 +18,14 @@ START_PRICE_TIMEFRAME = "1Min"
 """A simulated market goes on from the closes of these bars."""
 
 _log = get_logger(__name__)
+
+
+_BAR_SOURCES = {"simulated": SIMULATED, "replay": IMPORTED}
+
+
+def bar_source(feed: str) -> str:
+    """Whose bars belong to a feed: a replay reads what was imported."""
+    return _BAR_SOURCES[feed]
 
 
 async def open_simulated_feed(settings: Settings, store: BarStore, clock: Clock) -> Feed:

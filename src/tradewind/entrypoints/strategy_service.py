@@ -22,7 +22,7 @@ from tradewind.adapters.redis.order_bus import RedisOrderEventSource
 from tradewind.adapters.system.clock import SystemClock
 from tradewind.adapters.system.ids import Uuid7Source
 from tradewind.domain.market.timeframe import Timeframe
-from tradewind.entrypoints.feeds import open_replay_feed, open_simulated_feed, symbols_in
+from tradewind.entrypoints.feeds import bar_source, open_replay_feed, open_simulated_feed, symbols_in
 from tradewind.operations.http import operations_app, serve
 from tradewind.operations.lifecycle import run_until_signalled
 from tradewind.operations.logging import configure_logging, get_logger
@@ -73,7 +73,7 @@ async def _run(settings: Settings, stop: asyncio.Event) -> None:
         probes.add_check("redis", partial(_check_redis, redis))
         server = await serve(operations_app(probes), settings.bind_host, settings.strategy_port)
         stack.push_async_callback(server.stop)
-        work = [_feed_work(settings, PostgresBarStore(engine), market_data, links)]
+        work = [_feed_work(settings, PostgresBarStore(engine, bar_source(settings.feed)), market_data, links)]
         work += _strategy_work(settings, links, bus.reply_to)
         await _until_stopped(work, stop)
 

@@ -52,15 +52,19 @@ def main(settings: Settings) -> None:
 async def _run(settings: Settings, stop: asyncio.Event) -> None:
     engine = create_engine(settings.database_url)
     redis = connect(RedisAddress(settings.redis_host, settings.redis_port, settings.redis_password))
+    events = RedisOrderEventSource(redis)
     try:
-        service = _build(settings, engine, redis)
+        service = _build(settings, engine, redis, events)
         await service.run(settings.bind_host, settings.websocket_port, stop)
     finally:
+        await events.close()
         await redis.aclose()
         await engine.dispose()
 
 
-def _build(settings: Settings, engine: AsyncEngine, redis: Redis) -> WebSocketService:
+def _build(
+    settings: Settings, engine: AsyncEngine, redis: Redis, events: RedisOrderEventSource
+) -> WebSocketService:
     limits = StreamLimits()
     trading = TradingHub()
     market = MarketHub(limits.events_per_frame_max)
@@ -69,7 +73,7 @@ def _build(settings: Settings, engine: AsyncEngine, redis: Redis) -> WebSocketSe
     queries = PostgresTradingQueries(engine)
     journal = PostgresJournalReader(engine)
     follower = OrderUpdateFollower(
-        source=RedisOrderEventSource(redis),
+        source=events,
         history=JournalHistory(journal, queries, trading.has_listeners),
         sender=UpdateSender(trading, InstrumentCatalogue(queries.instruments), encode_trade_update),
         backoff=Backoff(0.1, 1.0, 2.0, random.Random()),  # noqa: S311

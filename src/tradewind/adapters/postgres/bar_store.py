@@ -1,4 +1,4 @@
-"""Bars in PostgreSQL."""
+"""Bars in PostgreSQL, each kind of source apart: imported history never mixes with what a simulated market made up."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,6 +10,11 @@ from tradewind.domain.identifiers import Symbol
 from tradewind.domain.market.ticks import Bar
 from tradewind.ports.market_data import BarCoverage
 
+SIMULATED = "simulated"
+"""Bars that the simulated market made."""
+IMPORTED = "imported"
+"""Bars of real history, from files."""
+
 STATEMENT_BARS_MAX = 5_000
 """Bars in one INSERT; a longer write takes several within one transaction."""
 
@@ -17,13 +22,13 @@ _COLUMNS = "symbol, timeframe, start_ns, open, high, low, close, volume, trade_c
 
 _UPSERT = text(
     f"""
-    INSERT INTO bars ({_COLUMNS})
-    SELECT * FROM unnest(
+    INSERT INTO bars (source, {_COLUMNS})
+    SELECT CAST(:source AS text), * FROM unnest(
         CAST(:symbol AS text[]), CAST(:timeframe AS text[]), CAST(:start_ns AS bigint[]),
         CAST(:open AS numeric[]), CAST(:high AS numeric[]), CAST(:low AS numeric[]), CAST(:close AS numeric[]),
         CAST(:volume AS numeric[]), CAST(:trade_count AS bigint[]), CAST(:vwap AS numeric[])
     )
-    ON CONFLICT (symbol, timeframe, start_ns) DO UPDATE SET
+    ON CONFLICT (source, symbol, timeframe, start_ns) DO UPDATE SET
         open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
         volume = excluded.volume, trade_count = excluded.trade_count, vwap = excluded.vwap
     """
@@ -32,7 +37,7 @@ _UPSERT = text(
 _READ = text(
     f"""
     SELECT {_COLUMNS} FROM bars
-    WHERE symbol = :symbol AND timeframe = :timeframe AND start_ns >= :start_ns AND start_ns < :end_ns
+    WHERE source = :source AND symbol = :symbol AND timeframe = :timeframe AND start_ns >= :start_ns AND start_ns < :end_ns
     ORDER BY start_ns LIMIT :limit
     """
 )
@@ -41,14 +46,14 @@ _READ = text(
 _LATEST = text(
     f"""
     WITH RECURSIVE symbols (symbol) AS (
-        SELECT min(symbol) FROM bars
+        SELECT min(symbol) FROM bars WHERE source = :source
         UNION ALL
-        SELECT (SELECT min(bars.symbol) FROM bars WHERE bars.symbol > symbols.symbol)
+        SELECT (SELECT min(bars.symbol) FROM bars WHERE source = :source AND bars.symbol > symbols.symbol)
         FROM symbols WHERE symbols.symbol IS NOT NULL
     )
     SELECT latest.* FROM symbols CROSS JOIN LATERAL (
         SELECT {_COLUMNS} FROM bars
-        WHERE bars.symbol = symbols.symbol AND timeframe = :timeframe ORDER BY start_ns DESC LIMIT 1
+        WHERE source = :source AND bars.symbol = symbols.symbol AND timeframe = :timeframe ORDER BY start_ns DESC LIMIT 1
     ) AS latest
     """
 )
@@ -56,16 +61,17 @@ _LATEST = text(
 _COVERAGE = text(
     """
     SELECT symbol, timeframe, count(*) AS count, min(start_ns) AS first_start_ns, max(start_ns) AS last_start_ns
-    FROM bars GROUP BY symbol, timeframe ORDER BY symbol, timeframe
+    FROM bars WHERE source = :source GROUP BY symbol, timeframe ORDER BY symbol, timeframe
     """
 )
 
 
 class PostgresBarStore:
-    """Implements `tradewind.ports.market_data.BarStore`."""
+    """Implements `tradewind.ports.market_data.BarStore` for the bars of one source: `SIMULATED` or `IMPORTED`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, source: str) -> None:
         self._engine = engine
+        self._source = source
 
     async def write_bars(self, bars: Sequence[Bar]) -> None:
         """Store the bars, all or none; the last of several with one key counts. Raises `StoreUnavailable`."""
@@ -76,13 +82,15 @@ class PostgresBarStore:
         distinct = [by_key[key] for key in sorted(by_key)]
         async with writing(self._engine) as connection:
             for start in range(0, len(distinct), STATEMENT_BARS_MAX):
-                await connection.execute(_UPSERT, _as_columns(distinct[start : start + STATEMENT_BARS_MAX]))
+                columns = _as_columns(distinct[start : start + STATEMENT_BARS_MAX])
+                await connection.execute(_UPSERT, {"source": self._source, **columns})
 
     async def read_bars(
         self, symbol: Symbol, timeframe: str, start_ns: int, end_ns: int, limit: int
     ) -> list[Bar]:
         """At most `limit` bars that start in `[start_ns, end_ns)`, oldest first. Raises `StoreUnavailable`."""
         parameters = {
+            "source": self._source,
             "symbol": symbol,
             "timeframe": timeframe,
             "start_ns": start_ns,
@@ -95,12 +103,13 @@ class PostgresBarStore:
     async def latest_bars(self, timeframe: str) -> Mapping[Symbol, Bar]:
         """The newest bar of every symbol that has one of this timeframe. Raises `StoreUnavailable`."""
         async with reading(self._engine) as connection:
-            return {bar.symbol: bar for bar in await _bars(connection, _LATEST, {"timeframe": timeframe})}
+            parameters = {"source": self._source, "timeframe": timeframe}
+            return {bar.symbol: bar for bar in await _bars(connection, _LATEST, parameters)}
 
     async def coverage(self) -> Sequence[BarCoverage]:
         """What is stored, by symbol and timeframe. Raises `StoreUnavailable`."""
         async with reading(self._engine) as connection:
-            rows = (await connection.execute(_COVERAGE)).mappings()
+            rows = (await connection.execute(_COVERAGE, {"source": self._source})).mappings()
             return [BarCoverage(**row) for row in rows]
 
 

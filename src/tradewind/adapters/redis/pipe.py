@@ -36,6 +36,9 @@ class RedisPipe:
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await connection.connect()
+                # A server that still loads its data lets us in and refuses the rest: learn it before anything is sent.
+                await connection.send_command("PING")
+                await connection.read_response()
         except (RedisError, OSError, TimeoutError) as error:
             await _drop(connection)
             raise BusUnavailable(f"Redis: {error or type(error).__name__}") from error

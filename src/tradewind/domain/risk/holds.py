@@ -28,14 +28,17 @@ class Hold(msgspec.Struct, frozen=True):
 def worst_price(order: Order, marks: Mapping[Symbol, Decimal]) -> Decimal | None:
     """The price to reserve at: the limit if there is one, else stop or mark price with the collar; None if unknown.
 
-    A short sale may trade above its limit, so it reserves at the mark if that is higher.
+    A short sale may trade above its limit, and a stop below the market trades at once at the market's price, so they
+    reserve at the mark if that is higher.
     """
     mark = marks.get(order.symbol)
     if order.limit_price is not None:
         if order.side is Side.SELL and mark is not None:
             return max(order.limit_price, mark)
         return order.limit_price
-    expected = order.stop_price if order.order_type is OrderType.STOP else mark
+    expected = mark
+    if order.order_type is OrderType.STOP and order.stop_price is not None:
+        expected = order.stop_price if mark is None else max(order.stop_price, mark)
     return None if expected is None else expected * UNPRICED_ORDER_COLLAR
 
 

@@ -149,8 +149,10 @@ def replace_rejected(decider: Decider, report: VenueReplaceRejected, now_ns: int
     """The replacement never worked; the old order works on unless it is done."""
     old = decider.state.orders.get(report.order_id)
     new = _open_order(decider, report.new_order_id)
-    if old is None or new is None or new.replaces != old.order_id or old.status is OrderStatus.REPLACED:
+    if old is None or new is None or new.replaces != old.order_id:
         return []
+    if old.status is OrderStatus.REPLACED or new.filled_qty:
+        return []  # it works already
     return [_replacement_rejected(decider, old, new, report.reason)]
 
 

@@ -5,16 +5,20 @@ The private servers look after themselves: see `prepare` in `tradewind.adapters.
 """
 
 import signal
+import time
 from collections.abc import Callable
 
 from tradewind.adapters.embedded.data_directory import DataDirectory
+from tradewind.adapters.embedded.ports import is_free
 from tradewind.adapters.embedded.processes import command_line, stop_process
 from tradewind.entrypoints.up.errors import PlatformError
 from tradewind.entrypoints.up.public_ports import PORT_SETTING_OF_SERVICE
-from tradewind.entrypoints.up.run_file import left_over
+from tradewind.entrypoints.up.run_file import RunningPlatform, left_over
 from tradewind.entrypoints.up.service_specs import service_arguments
 
 SERVICE_STOP = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 2.0))
+PORTS_FREE_TIMEOUT_S = 2.0
+PORTS_FREE_INTERVAL_S = 0.02
 
 
 def stop_services_left_behind(data: DataDirectory, say: Callable[[str], None]) -> None:
@@ -30,4 +34,16 @@ def stop_services_left_behind(data: DataDirectory, say: Callable[[str], None]) -
         say(f"stopping {name} (process {pid}), which the last `tradewind up` left behind")
         if not stop_process(pid, SERVICE_STOP):
             raise PlatformError(f"{name} (process {pid}) of an earlier start does not stop: end it by hand")
+    _wait_for_ports(found)
     data.run_file.unlink(missing_ok=True)
+
+
+def _wait_for_ports(found: RunningPlatform) -> None:
+    """A process that ends loses its command line some milliseconds before the kernel closes its sockets.
+
+    A port that stays taken is another program's: whoever claims it next says so.
+    """
+    deadline_s = time.monotonic() + PORTS_FREE_TIMEOUT_S
+    for port in found.ports.values():
+        while not is_free(found.bind_host, port) and time.monotonic() < deadline_s:
+            time.sleep(PORTS_FREE_INTERVAL_S)

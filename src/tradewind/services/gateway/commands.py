@@ -64,6 +64,12 @@ class CommandSender:
             raise
         finally:
             COMMANDS_WAITING.dec()
+        _log.debug(
+            "command answered",
+            correlation_id=context.correlation_id,
+            command=type(command).__name__,
+            refusal=reply.refusal and reply.refusal.code.name,
+        )
         if reply.refusal is not None:
             raise refusal_answer(reply.refusal)
         return reply

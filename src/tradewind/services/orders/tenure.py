@@ -124,6 +124,15 @@ class Tenure:
             EXECUTIONS.inc(sum(isinstance(event, OrderExecuted) for event in outcome.events))
             for command, result in outcome.counts:
                 COMMANDS.labels(command=command, outcome=result).inc()
+            for published in outcome.published:
+                _log.debug(
+                    "event committed",
+                    correlation_id=published.correlation_id,
+                    kind=type(published.event).__name__,
+                    order_id=getattr(published.event, "order_id", None),
+                    shard=published.shard,
+                    seq=published.seq,
+                )
 
     def _apply(self, batch: Batch) -> list[Shard]:
         now_ns = self._with.clock.now_ns()

@@ -53,6 +53,9 @@ class UpdateSender:
             frames.append(server_frame(OPCODE, self._encode(update, instrument)))
         for frame in frames:
             self._hub.send_frame(published.event.account_id, frame)
+        _log.debug(
+            "updates sent", correlation_id=published.correlation_id, seq=published.seq, count=len(frames)
+        )
 
 
 class OrderUpdateFollower:

@@ -183,6 +183,7 @@ CREATE INDEX refresh_tokens_family ON refresh_tokens (family_id);
 COMMENT ON TABLE refresh_tokens IS 'Each is used once. One that comes back after use revokes its whole family.';
 
 CREATE TABLE bars (
+    source      text    NOT NULL,
     symbol      text    NOT NULL,
     timeframe   text    NOT NULL,
     start_ns    bigint  NOT NULL,
@@ -193,7 +194,7 @@ CREATE TABLE bars (
     volume      numeric NOT NULL,
     trade_count bigint  NOT NULL,
     vwap        numeric NOT NULL,
-    PRIMARY KEY (symbol, timeframe, start_ns)
+    PRIMARY KEY (source, symbol, timeframe, start_ns)
 );
 """
 
