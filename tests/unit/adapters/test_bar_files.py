@@ -1,5 +1,6 @@
 """Files that users bring: read exactly, or refused with the place and the mend."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -66,7 +67,7 @@ def test_times_in_every_usual_form(folder: Path, time: str) -> None:
 
 def test_a_daily_bar_may_carry_any_hour_and_volume_may_be_missing(folder: Path) -> None:
     bar = read_csv(folder, "time,open,high,low,close\n2024-01-02 14:30,1,1,1,1\n")[0]
-    assert (bar.start_ns % DAY_NS, bar.volume) == (0, 0)
+    assert (bar.start_ns % DAY_NS, bar.volume) == (0, Decimal(0))
 
 
 GOOD = "date,open,high,low,close,volume\n2024-01-02,10,12,9,11,100\n"
@@ -85,8 +86,7 @@ GOOD = "date,open,high,low,close,volume\n2024-01-02,10,12,9,11,100\n"
         ("2024-01-01,10,12,9,11,5", "line 3, column time: '2024-01-01' is not allowed (allowed: later than the line before)"),
         (
             "3 January,10,12,9,11,5",
-            "line 3, column time: '3 January' is not allowed "
-            "(allowed: an ISO date or date-time, or seconds or milliseconds since 1970)",
+            "line 3, column time: '3 January' is not allowed (allowed: an ISO date or date-time, or seconds or milliseconds since 1970)",
         ),
         ("2024-01-03,1e15,1e15,9,11,5", "line 3, column open: '1e15' is not allowed (allowed: less than 1000000000000000)"),
         ("2024-01-03,10,12,9", "line 3: 4 values, but the header has 6 columns"),
@@ -158,7 +158,5 @@ def test_whatever_stands_in_a_file_it_is_read_or_refused(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_text(GOOD + text, encoding="utf-8", errors="replace", newline="")
-    try:
+    with suppress(BarFileError):
         assert read_bars(path, "AAPL", DAY)
-    except BarFileError:
-        pass
