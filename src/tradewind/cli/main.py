@@ -7,6 +7,7 @@ import click
 from tradewind.adapters.embedded.errors import EmbeddedServerError
 from tradewind.cli.lazy_group import LazyCommand, LazyGroup
 from tradewind.entrypoints.up.errors import PlatformError
+from tradewind.operations.logging import configure_command_logging
 from tradewind.settings import SettingsError
 from tradewind.version import __version__
 
@@ -44,12 +45,16 @@ def tradewind() -> None:
 
     `tradewind COMMAND --help` explains a command, with an example.
     """
+    configure_command_logging()
 
 
 def main() -> None:
     """Run the command; errors that a user can mend are one line on standard error and status 2."""
     try:
         status = tradewind.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(USER_ERROR_STATUS)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx is not None else "tradewind"
         _fail(f"{error.format_message()} (see `{command} --help`)")

@@ -62,6 +62,20 @@ def configure_logging(service: str, level: str) -> None:
     _route_standard_library(common, finish, threshold)
 
 
+def configure_command_logging() -> None:
+    """For commands that a person runs: warnings and worse, readable, on standard error. Answers have the output alone."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            mask_secrets,
+            structlog.dev.ConsoleRenderer(colors=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
 def get_logger(name: str) -> FilteringBoundLogger:
     """A logger whose lines carry `logger: name`. Safe at import: it finds its configuration at each line."""
     return cast("FilteringBoundLogger", structlog.get_logger(name))
