@@ -41,6 +41,7 @@ class Inbox:
         self._commands: list[CommandBatch] = []
         self._reports: list[VenueReport] = []
         self._has_work = asyncio.Event()
+        self._is_woken = False
         self._has_room = asyncio.Event()
         self._command_task: asyncio.Task[None] | None = None
         self._report_task = asyncio.create_task(self._read_reports(), name="venue-reports")
@@ -55,13 +56,14 @@ class Inbox:
             self._command_task = task
 
     async def take(self, timeout_s: float) -> Batch:
-        """Everything that waits; waits up to `timeout_s` for the first. May be empty."""
+        """What waits, up to a batch's bounds; waits up to `timeout_s` for the first, or for `wake`. May be empty."""
         self._raise_failures()
-        if not self._commands and not self._reports:
+        if not self._commands and not self._reports and not self._is_woken:
             self._has_work.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await self._has_work.wait()
+        self._is_woken = False
         taken, count = 0, 0
         while taken < len(self._commands) and count < MAX_BATCH_COMMANDS:
             count += len(self._commands[taken].envelopes)
@@ -70,6 +72,11 @@ class Inbox:
         del self._commands[:taken], self._reports[:MAX_BATCH_REPORTS]
         self._has_room.set()
         return batch
+
+    def wake(self) -> None:
+        """Make `take` return now."""
+        self._is_woken = True
+        self._has_work.set()
 
     async def close(self) -> None:
         """Stop reading."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
@@ -23,7 +23,7 @@ from tradewind.ports.errors import BusUnavailable
 from tradewind.ports.journal import PreparedWrite, ShardJournal, ShardWrite
 from tradewind.ports.messages import SHARD_COUNT, CommandEnvelope, shard_of
 from tradewind.services.orders.collaborators import Collaborators
-from tradewind.services.orders.inbox import Batch, Inbox
+from tradewind.services.orders.inbox import MAX_BATCH_COMMANDS, Batch, Inbox
 from tradewind.services.orders.shard import Shard, ShardOutcome
 from tradewind.services.orders.venue_dispatch import dispatch
 
@@ -43,7 +43,11 @@ class Tenure:
         self._shards: dict[int, Shard] = {}
         self._trimmed: dict[int, str] = {}
         self._replicas = 1
+        self._wake: Callable[[], None] = _do_nothing
         self._writing: asyncio.Task[None] | None = None
+        self._unwritten: dict[int, Shard] = {}
+        self._unwritten_commands = 0
+        self._unwritten_since_ns = 0
         self.has_committed = False
 
     @property
@@ -58,6 +62,7 @@ class Tenure:
     async def serve(self, stop: asyncio.Event) -> None:
         """Own and work shards until `stop`, or until the session fails (then it raises)."""
         inbox = Inbox(self._with.commands, self._with.venue, self._with.new_backoff())
+        self._wake = inbox.wake
         try:
             self._instruments = await self._with.load_instruments()
             await self._tick(inbox)
@@ -68,10 +73,8 @@ class Tenure:
                     await self._tick(inbox)
                     next_tick_ns = self._with.clock.now_ns() + int(TICK_S * 1e9)
                     continue
-                batch = await inbox.take(min(wait_s, TICK_S))
-                if batch.commands or batch.reports:
-                    await self._work(batch)
-            await self._settle()
+                await self._work(await inbox.take(min(wait_s, TICK_S)))
+            await self._flush()
         finally:
             await inbox.close()
             await self._abandon()
@@ -82,20 +85,39 @@ class Tenure:
             _log.info("writing session closed", shards=len(self._shards))
 
     async def _work(self, batch: Batch) -> None:
-        """Apply a batch, and write it once the one before is written and told.
+        """Apply a batch, and write what is applied as soon as nothing else is being written.
 
-        So the next commands are applied while PostgreSQL works on the last. When a commit fails, the session ends,
-        and what was applied on top of it ends with it.
+        So commands are applied while PostgreSQL works on the ones before, and the busier it is, the more share a
+        commit. When a commit fails, the session ends, and what was applied on top of it ends with it.
         """
-        started_ns = self._with.clock.now_ns()
-        await self._look_up_unknown(batch)
-        closed = [(shard, *done) for shard in self._apply(batch) if (done := shard.close_batch()) is not None]
-        if not closed:
-            return
-        # Taken now, before another command can change the rows.
-        pending = self._journal.prepare([write for _, write, _ in closed])
+        if batch.commands or batch.reports:
+            await self._look_up_unknown(batch)
+            self._apply(batch)
+        is_writing = self._writing is not None and not self._writing.done()
+        if self._unwritten and (not is_writing or self._unwritten_commands >= MAX_BATCH_COMMANDS):
+            await self._settle()
+            self._begin_write()
+
+    async def _flush(self) -> None:
+        """Write all that is applied, and wait for it."""
         await self._settle()
-        self._writing = asyncio.create_task(self._write(pending, closed, started_ns), name="commit")
+        if self._unwritten:
+            self._begin_write()
+            await self._settle()
+
+    def _begin_write(self) -> None:
+        BATCH_COMMANDS.observe(self._unwritten_commands)
+        closed = [
+            (shard, *done) for shard in self._unwritten.values() if (done := shard.close_batch()) is not None
+        ]
+        self._unwritten.clear()
+        self._unwritten_commands = 0
+        if closed:
+            # The rows are copied now, before another command can change them.
+            pending = self._journal.prepare([write for _, write, _ in closed])
+            write = self._write(pending, closed, self._unwritten_since_ns)
+            self._writing = asyncio.create_task(write, name="commit")
+            self._writing.add_done_callback(lambda _: self._wake())
 
     async def _abandon(self) -> None:
         """End a write that is still under way when the session ends: what it did shows after the next start."""
@@ -134,21 +156,22 @@ class Tenure:
                     seq=published.seq,
                 )
 
-    def _apply(self, batch: Batch) -> list[Shard]:
+    def _apply(self, batch: Batch) -> None:
         now_ns = self._with.clock.now_ns()
-        touched: dict[int, Shard] = {}
+        if not self._unwritten:
+            self._unwritten_since_ns = now_ns
         for entry in batch.commands:
             shard = self._shards.get(entry.shard)
             if shard is not None:
                 shard.apply_commands(entry.envelopes, entry.offset, now_ns)
-                touched[shard.number] = shard
+                self._unwritten[shard.number] = shard
+                self._unwritten_commands += len(entry.envelopes)
         for report in batch.reports:
             shard = self._shards.get(shard_of(report.account_id))
             if shard is not None:
                 shard.apply_report(report, now_ns)
-                touched[shard.number] = shard
-        BATCH_COMMANDS.observe(sum(len(entry.envelopes) for entry in batch.commands) + len(batch.reports))
-        return list(touched.values())
+                self._unwritten[shard.number] = shard
+                self._unwritten_commands += 1
 
     async def _look_up_unknown(self, batch: Batch) -> None:
         """Bring closed orders that commands name, and that are not in memory, back from the tables."""
@@ -172,7 +195,7 @@ class Tenure:
                 shard.remember([order])
 
     async def _tick(self, inbox: Inbox) -> None:
-        await self._settle()
+        await self._flush()
         replicas = await self._journal.heartbeat()
         await self._share_out(inbox, replicas)
         now_ns = self._with.clock.now_ns()
@@ -239,6 +262,10 @@ class Tenure:
 
 def _fair_share(replicas: int) -> int:
     return math.ceil(SHARD_COUNT / replicas)
+
+
+def _do_nothing() -> None:
+    """Before the session serves there is nobody to wake."""
 
 
 def _collect_unknown(
