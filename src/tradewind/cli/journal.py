@@ -63,10 +63,13 @@ async def _verdicts(url: str) -> list[ShardVerdict]:
 
 
 def _table(verdicts: Sequence[ShardVerdict]) -> Table:
+    """A line for each shard that anything happened in."""
     table = Table()
     for title in ("shard", "events", "accounts", "orders", "executions", "ledger lines", "differences"):
         table.add_column(title, justify="right")
     for verdict in verdicts:
+        if not verdict.event_count and not verdict.difference_count:
+            continue
         table.add_row(
             str(verdict.shard),
             f"{verdict.event_count:,}",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import click
 import httpx
@@ -15,8 +16,10 @@ from tradewind.domain.orders.terms import OrderType, Side, TimeInForce
 from tradewind.entrypoints.up.public_ports import reachable_host
 
 REQUEST_TIMEOUT_S = 15.0
+MAX_WIDTH = 250
+SHOWN_TIME_LENGTH = len("2026-01-31T12:00:00")
 KEY_HINT = "set APCA_API_KEY_ID and APCA_API_SECRET_KEY, or give --key-id and --secret-key"
-_COLUMNS = ("submitted_at", "id", "symbol", "side", "type", "qty", "limit_price", "filled_qty", "status")
+_COLUMNS = ("submitted (UTC)", "symbol", "side", "type", "amount", "price", "filled", "status", "id")
 
 
 @click.group()
@@ -92,7 +95,7 @@ def submit(
         "client_order_id": client_order_id,
     }
     body = {name: str(value) for name, value in terms.items() if value is not None}
-    _show([api.ask("POST", "/v2/orders", json=body)], "Order")
+    _show([api.ask("POST", "/v2/orders", json=body)])
 
 
 @command.command(name="list", epilog="Example: tradewind order list --status all")
@@ -102,14 +105,20 @@ def submit(
 def list_orders(api: ApiAccess, status: str, limit: int) -> None:
     """List orders, newest first."""
     found = api.ask("GET", "/v2/orders", params={"status": status, "limit": limit})
-    _show(found, f"{len(found)} {status} orders" if status != "all" else f"{len(found)} orders")
+    if not found:
+        kind = "" if status == "all" else f"{status} "
+        click.echo(
+            f"no {kind}orders" + ("; --status all lists those that ended too" if status == "open" else "")
+        )
+        return
+    _show(found)
 
 
 @command.command(epilog="Example: tradewind order cancel 0192f0c1-0000-7000-8000-000000000000")
-@click.argument("order_id", required=False)
+@click.argument("order_id", type=click.UUID, required=False)
 @click.option("--all", "every", is_flag=True, help="Cancel every open order.")
 @click.pass_obj
-def cancel(api: ApiAccess, order_id: str | None, every: bool) -> None:  # noqa: FBT001
+def cancel(api: ApiAccess, order_id: UUID | None, every: bool) -> None:  # noqa: FBT001
     """Cancel an order, or all of them."""
     if bool(order_id) == every:
         raise click.UsageError("give either an order id or --all")
@@ -151,17 +160,26 @@ def _ask(client: httpx.Client, method: str, path: str, **options: Any) -> Any:
     raise click.ClickException(f"{message or answer.status_code}" + (f" ({allowed})" if allowed else ""))
 
 
-def _show(orders: list[dict[str, Any]], title: str) -> None:
-    table = Table(title=title, title_justify="left")
+def _show(orders: list[dict[str, Any]]) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in _COLUMNS:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        table.add_column(column, no_wrap=True)
     for order in orders:
-        table.add_row(*(_cell(order, column) for column in _COLUMNS))
-    Console().print(table)
+        table.add_row(*_cells(order))
+    # As wide as the table needs: a cell that is cut in two cannot be copied or searched for.
+    Console(width=MAX_WIDTH, soft_wrap=True).print(table)
 
 
-def _cell(order: dict[str, Any], column: str) -> str:
-    if column == "qty" and order["qty"] is None:
-        return f"${order['notional']}"
-    value = order[column]
-    return "" if value is None else str(value)
+def _cells(order: dict[str, Any]) -> tuple[str, ...]:
+    prices = (order["limit_price"], order["stop_price"] and f"stop {order['stop_price']}")
+    return (
+        str(order["submitted_at"])[:SHOWN_TIME_LENGTH].replace("T", " "),
+        order["symbol"],
+        order["side"],
+        order["type"],
+        order["qty"] or f"${order['notional']}",
+        " ".join(price for price in prices if price),
+        order["filled_qty"],
+        order["status"],
+        order["id"],
+    )

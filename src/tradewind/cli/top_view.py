@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -42,7 +43,7 @@ def frame(before: Reading | None, now: Reading, hint: str | None) -> RenderableT
 
 def _services(before: Reading | None, now: Reading) -> Table:
     earlier = {reading.name: reading for reading in before.services} if before else {}
-    table = Table(title="Services", title_justify="left", title_style="bold", expand=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     table.add_column("service", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("/health", justify="right", no_wrap=True)
@@ -54,7 +55,7 @@ def _services(before: Reading | None, now: Reading) -> Table:
             reading.name,
             Text("up", style="green") if is_up else Text("down", style="bold red"),
             _latency(reading.latency_s),
-            reading.url,
+            reading.url.removeprefix("http://"),
             _activity(earlier.get(reading.name), reading)
             if is_up
             else Text(reading.problem or "", style="red"),
@@ -92,7 +93,7 @@ def _account(account: AccountReading) -> RenderableType:
 
 
 def _positions(account: AccountReading) -> Table:
-    table = Table(expand=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     table.add_column("position", no_wrap=True)
     for name in ("quantity", "average price", "price", "value", "unrealised P&L"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -83,7 +83,8 @@ def _order_executed(state: CoreState, event: OrderExecuted, ts_ns: int) -> None:
     _release(account, order, event.released_cash, event.released_qty)
     order.filled_qty += event.qty
     order.filled_value += event.qty * event.price
-    order.execution_ids.append(event.execution_id)
+    # A new list: shallow copies of the order, made for replies and events, keep theirs.
+    order.execution_ids = [*order.execution_ids, event.execution_id]
     signed_value = event.qty * event.price if event.side == "buy" else -event.qty * event.price
     account.cash_available -= signed_value + event.fee
     position = _position(account, event.symbol)

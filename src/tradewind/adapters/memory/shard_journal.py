@@ -12,7 +12,7 @@ from tradewind.domain.ledger.posting import Posting
 from tradewind.domain.orders.order import Order
 from tradewind.ports.clock import Clock
 from tradewind.ports.errors import OwnershipLost, StoreUnavailable
-from tradewind.ports.journal import START_OFFSET, DeadlinePassed, ShardState, ShardWrite
+from tradewind.ports.journal import START_OFFSET, DeadlinePassed, PreparedWrite, ShardState, ShardWrite
 from tradewind.ports.messages import SHARD_COUNT
 
 
@@ -67,7 +67,7 @@ class MemoryJournalDatabase:
                 write.published_seq,
                 write.offset,
             )
-            _write_state(shard, copy.deepcopy(write))
+            _write_state(shard, write)
 
 
 class MemoryShardJournal:
@@ -127,13 +127,19 @@ class MemoryShardJournal:
         self._require_session()
         return self._database.shards[shard].entries[after_seq : after_seq + limit]
 
-    async def commit(self, writes: Sequence[ShardWrite]) -> None:
+    def prepare(self, writes: Sequence[ShardWrite]) -> PreparedWrite:
+        """See the port."""
+        return PreparedWrite(tuple(write.shard for write in writes), copy.deepcopy(list(writes)))
+
+    async def commit(self, write: PreparedWrite) -> None:
         """See the port."""
         self._require_session()
-        self._require_owned([write.shard for write in writes])
+        self._require_owned(write.shards)
+        writes: list[ShardWrite] = write.content
         now_ns = self._database.clock.now_ns()
-        if any(write.deadline_ns is not None and now_ns > write.deadline_ns for write in writes):
-            raise DeadlinePassed
+        if any(each.deadline_ns is not None and now_ns > each.deadline_ns for each in writes):
+            self._database.kill(self)
+            raise DeadlinePassed("the deadline of a command is over")
         self._database.write(writes)
 
     async def heartbeat(self) -> int:

@@ -83,7 +83,8 @@ _SHARDS = {
     "published_seq": "bigint",
     "stream_offset": "text",
 }
-# Arrays of arrays do not unnest row by row, so execution ids travel as one text each: ids never hold a space.
+# Arrays of arrays do not unnest row by row, so execution ids travel as one text each, with ASCII's unit separator.
+_ID_SEPARATOR = "\x1f"
 _NEW_ORDERS = {
     column: "text" if column == "execution_ids" else kind for column, kind in ORDER_COLUMNS.items()
 }
@@ -107,7 +108,11 @@ def _assignments(columns: Iterable[str]) -> str:
 
 
 def _ids_split(column: str) -> str:
-    return f"string_to_array({column}, ' ')" if column.endswith("execution_ids") else column
+    return (
+        f"string_to_array({column}, chr({ord(_ID_SEPARATOR)}))"
+        if column.endswith("execution_ids")
+        else column
+    )
 
 
 def _new_account_rows(writes: Sequence[ShardWrite]) -> Iterable[Sequence[Any]]:
@@ -143,7 +148,7 @@ def _execution_rows(writes: Sequence[ShardWrite]) -> Iterable[Sequence[Any]]:
 def _order_rows(columns: Iterable[str], orders: Iterable[Any]) -> Iterable[Sequence[Any]]:
     for order in orders:
         yield [
-            " ".join(order.execution_ids) if column == "execution_ids" else getattr(order, column)
+            _ID_SEPARATOR.join(order.execution_ids) if column == "execution_ids" else getattr(order, column)
             for column in columns
         ]
 

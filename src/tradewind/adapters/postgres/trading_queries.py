@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, select, text
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tradewind.adapters.postgres import tables
@@ -82,7 +82,11 @@ class PostgresTradingQueries:
         shard = tables.shards.c.shard
         barrier = select(shard).where(shard == shard_of(account_id)).with_for_update()
         async with reading(self._engine) as connection:
-            await connection.execute(text(f"SET LOCAL lock_timeout = {FATE_TIMEOUT_MS}"))
+            # Nor may a gateway that is gone, or stands still, hold the lock for long: the writer waits for it.
+            limits = ("lock_timeout", "idle_in_transaction_session_timeout")
+            await connection.execute(
+                select(*(func.set_config(name, str(FATE_TIMEOUT_MS), True) for name in limits))  # noqa: FBT003
+            )
             # The writer holds this row's lock from before it checks deadlines until its commit.
             await connection.execute(barrier)
             return await _one_order(connection, _by_client_id(account_id, client_order_id))

@@ -163,7 +163,9 @@ class Shard:
                 self._outcome.counts.append((kind, "refused"))
                 return Reply(command_id=envelope.command_id, refusal=event.refusal)
         self._outcome.counts.append((kind, "accepted" if events else "repeated"))
-        return Reply(command_id=envelope.command_id, orders=self._orders_of(envelope.command, events))
+        # Copies: the next batch changes the orders while this one is being committed.
+        orders = [msgspec.structs.replace(order) for order in self._orders_of(envelope.command, events)]
+        return Reply(command_id=envelope.command_id, orders=orders)
 
     def _apply(self, command: Command, correlation_id: CorrelationId, now_ns: int) -> list[Event]:
         events = self.core.apply(command, now_ns)
