@@ -1,11 +1,19 @@
 """Fixtures that every test may use: a real PostgreSQL with a fresh database each test, and a real Redis."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 import redis
 
 from tests import servers
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _not_the_traders_own_platform() -> None:
+    """A key or a setting in the developer's shell must not change what a test sees, nor reach what he runs."""
+    for name in [name for name in os.environ if name.startswith(("APCA_", "TRADEWIND_"))]:
+        del os.environ[name]
 
 
 @pytest.fixture(scope="session")

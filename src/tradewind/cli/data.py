@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -157,7 +158,9 @@ async def _run_with_engine(url: str, work: Callable[[AsyncEngine], Awaitable[Res
 
 
 def _table(rows_by_source: Mapping[str, Sequence[BarCoverage]]) -> Table:
-    table = Table("source", "symbol", "timeframe", "from (UTC)", "to (UTC)")
+    table = Table(
+        "source", "symbol", "timeframe", "from (UTC)", "to (UTC)", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     table.add_column("bars", justify="right")
     for source, rows in rows_by_source.items():
         for row in rows:

@@ -23,7 +23,7 @@ COMMANDS = {
     "user": LazyCommand("tradewind.cli.user", "Create users."),
     "key": LazyCommand("tradewind.cli.key", "Create API keys."),
     "db": LazyCommand("tradewind.cli.db", "Bring the database's schema up to date."),
-    "config": LazyCommand("tradewind.cli.config", "Show and document the settings."),
+    "config": LazyCommand("tradewind.cli.config", "Write the reference of settings and commands."),
     "service": LazyCommand("tradewind.cli.service", "Run one of the five services in the foreground."),
 }
 
