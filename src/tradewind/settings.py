@@ -151,7 +151,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         Variable(
             "TRADEWIND_STRATEGY",
-            "Strategy to run on the paper account, `FILE.py:Class` or `package.module:Class`. Empty: none.",
+            "Strategy to run on the paper account, `FILE.py:Class` or `package.module:Class`; `none` runs none.",
         ),
     ] = "tradewind.strategy.examples.moving_average_cross:MovingAverageCross"
     strategy_symbols: Annotated[

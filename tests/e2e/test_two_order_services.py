@@ -65,7 +65,8 @@ async def until_shared_out(platform: LivePlatform, replicas: int) -> list[int]:
     try:
         deadline_s = time.monotonic() + SHARE_TIMEOUT_S
         while not (len(owned) == replicas and sum(owned) == SHARD_COUNT and max(owned) - min(owned) <= 2):
-            assert time.monotonic() < deadline_s, f"{replicas} order services own {owned} shards"
+            late = f"{replicas} order services own {owned} shards:\n{platform.log_tail()}"
+            assert time.monotonic() < deadline_s, late
             await asyncio.sleep(POLL_INTERVAL_S)
             rows = await connection.fetch(
                 """SELECT pid, count(*) AS shards FROM pg_locks

@@ -19,11 +19,11 @@ def command_page(root: click.Group) -> str:
     """The text of the page: every command with its help, in the order of the help."""
     return PAGE_HEAD + "".join(
         f"\n## {context.command_path}\n\n```text\n{context.get_help().rstrip()}\n```\n"
-        for context in _contexts(root, _root_context(root))
+        for context in _contexts(root, root_context(root))
     )
 
 
-def _root_context(root: click.Group) -> click.Context:
+def root_context(root: click.Group) -> click.Context:
     """What the commands below inherit: the width, and how help is asked for."""
     return click.Context(
         root,

@@ -40,6 +40,7 @@ from tradewind.settings import Settings
 from tradewind.version import __version__
 
 SERVICE = "strategy-service"
+NO_STRATEGY = "none"
 STORED_TIMEFRAME = "1Min"
 
 _log = get_logger(__name__)
@@ -109,7 +110,7 @@ def _feed_work(
 
 
 def _strategy_work(settings: Settings, links: Links, reply_to: str) -> list[Callable[[], Awaitable[None]]]:
-    if not (settings.strategy and settings.strategy_account_id):
+    if settings.strategy == NO_STRATEGY or not settings.strategy_account_id:
         _log.info("no strategy runs: set TRADEWIND_STRATEGY and TRADEWIND_STRATEGY_ACCOUNT_ID")
         return []
     try:

@@ -10,12 +10,12 @@
 Keys: timestamp (RFC 3339, UTC), level, service, event, correlation_id where bound, and the caller's own.
 """
 
+import contextlib
 import json
 import logging
 import re
 import sys
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
 from typing import Any, cast
 
 import structlog
@@ -92,7 +92,7 @@ def bound_correlation_id() -> str | None:
     return value
 
 
-@contextmanager
+@contextlib.contextmanager
 def correlated(correlation_id: str) -> Iterator[None]:
     """Bind the id within the block only: for a loop that handles many requests in one task."""
     with bound_contextvars(correlation_id=correlation_id):
@@ -117,6 +117,14 @@ class _NamedLogger(structlog.WriteLogger):
     def __init__(self, name: str = "tradewind") -> None:
         super().__init__(sys.stdout)
         self.name = name
+
+    def msg(self, message: str) -> None:
+        """Write a line. It is lost when nobody reads any more or the disk is full: no request may fail for that."""
+        with contextlib.suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
 
 
 def _masked(key: str, value: Any, depth: int) -> Any:

@@ -8,16 +8,16 @@ from pathlib import Path
 import click
 import pytest
 
-from tradewind.cli.command_reference import command_page
+from tradewind.cli.command_reference import command_page, root_context
 from tradewind.cli.main import tradewind
 from tradewind.version import __version__
 
 CHECKOUT = Path(__file__).parents[3]
 PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md"), *CHECKOUT.glob("benchmarks/*.md")])
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
-_MAKE_TARGET = re.compile(r"^([a-z-]+):", re.M)
+_MAKE_TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 
 
 def named(page: Path) -> str:
@@ -26,7 +26,7 @@ def named(page: Path) -> str:
 
 def anchors_of(page: Path) -> set[str]:
     """The anchors of a page's headings, as the usual viewers make them."""
-    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text()), re.M)
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -79,7 +79,7 @@ def test_the_check_of_commands_would_notice() -> None:
 def check_command(words: list[str]) -> None:
     """Parse as the command line would, without running anything; raises `click.UsageError` when it would refuse."""
     command: click.Command = tradewind
-    context = click.Context(tradewind, info_name="tradewind")
+    context = root_context(tradewind)
     rest = words[1:]
     while isinstance(command, click.Group):
         if rest in (["--help"], ["--version"]):
@@ -104,7 +104,7 @@ def test_the_command_line_reference_is_current() -> None:
 
 
 def test_the_changelog_names_the_version() -> None:
-    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (CHECKOUT / "CHANGELOG.md").read_text(), re.M)
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (CHECKOUT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert released[0] == __version__
 
 

@@ -1,8 +1,11 @@
 """Log lines as an operator's log collector sees them."""
 
 import asyncio
+import io
 import json
 import logging
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -108,3 +111,14 @@ def test_a_correlation_id_for_a_block_only(capsys: pytest.CaptureFixture[str]) -
         get_logger("x").info("inside")
     get_logger("x").info("outside")
     assert [line.get("correlation_id") for line in lines(capsys)] == ["a", None]
+
+
+def test_work_goes_on_when_nobody_reads_the_log_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with io.TextIOWrapper(io.FileIO(write_end, "w"), write_through=True) as unread:
+        monkeypatch.setattr(sys, "stdout", unread)
+        configure_logging("order-service", "info")
+        get_logger("tradewind.test").warning("reply overdue")
+        with pytest.raises(BrokenPipeError):
+            unread.write("the pipe is broken indeed\n")

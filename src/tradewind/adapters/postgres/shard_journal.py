@@ -64,8 +64,13 @@ async def open_shard_journal(
                 "plan_cache_mode": "force_generic_plan",
             },
         )
-        await connection.execute("SELECT pg_advisory_lock_shared($1, 0)", REPLICA_LOCK)
-        return PostgresShardJournal(connection, database_url)
+        journal = PostgresShardJournal(connection, database_url)
+        try:
+            await connection.execute("SELECT pg_advisory_lock_shared($1, 0)", REPLICA_LOCK)
+        except BaseException:
+            connection.terminate()
+            raise
+        return journal
 
 
 class PostgresShardJournal:

@@ -39,10 +39,13 @@ class RedisPipe:
                 # A server that still loads its data lets us in and refuses the rest: learn it before anything is sent.
                 await connection.send_command("PING")
                 await connection.read_response()
+            self._connection = connection
         except (RedisError, OSError, TimeoutError) as error:
-            await _drop(connection)
             raise BusUnavailable(f"Redis: {error or type(error).__name__}") from error
-        self._connection = connection
+        finally:
+            # Also when cancelled: a connection that is not ready must not stay open.
+            if self._connection is None:
+                await _drop(connection)
 
     async def call(self, commands: Sequence[RedisCommand], timeout_s: float = ANSWER_TIMEOUT_S) -> list[Any]:
         """Send the commands and return their answers, in order.
