@@ -1,6 +1,7 @@
 """What every journal promises, against memory and PostgreSQL."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -260,6 +261,17 @@ async def test_postgresql_ends_a_session_that_falls_silent(database_url: str) ->
     assert (await waiting.load(SHARD)).last_seq == 0
     await silent.close()
     await waiting.close()
+
+
+async def test_a_session_that_stood_still_is_told_so_whenever_it_learns_of_its_end(database_url: str) -> None:
+    for steps in range(4):
+        stopped = await open_shard_journal(database_url, "stopped", session_timeout_s=0.1)
+        time.sleep(0.3)  # noqa: ASYNC251 -- as SIGSTOP does
+        for _ in range(steps):  # of the farewell and the end of the connection none, one, or both are read
+            await asyncio.sleep(0)
+        with pytest.raises((OwnershipLost, StoreUnavailable)):
+            await stopped.heartbeat()
+        await stopped.close()
 
 
 async def test_a_session_that_speaks_is_left_alone(database_url: str) -> None:

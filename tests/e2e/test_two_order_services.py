@@ -43,7 +43,8 @@ def another_order_service(platform: LivePlatform, name: str) -> Iterator[subproc
     """One more order service, ready; killed at the end unless it ended."""
     port = free_loopback_port()
     settings = msgspec.structs.replace(platform.settings, order_port=port)
-    process = service_process(ORDER_SERVICE, settings, platform.log.with_name(f"{name}.log"))
+    log = platform.log.with_name(f"{name}.log")
+    process = service_process(ORDER_SERVICE, settings, log)
     try:
         deadline_s = time.monotonic() + SHARE_TIMEOUT_S
         with httpx.Client(trust_env=False, timeout=5) as client:
@@ -56,6 +57,7 @@ def another_order_service(platform: LivePlatform, name: str) -> Iterator[subproc
         if process.poll() is None:
             process.kill()
             process.wait()
+        print(f"-- {name}", log.read_text(errors="replace"), sep="\n")
 
 
 async def until_shared_out(platform: LivePlatform, replicas: int) -> list[int]:
@@ -114,7 +116,9 @@ async def come_and_go(platform: LivePlatform) -> None:
         assert await until_shared_out(platform, 1) == [SHARD_COUNT]
         await asyncio.sleep(STOPPED_S - SESSION_TIMEOUT_S)
         second.send_signal(signal.SIGCONT)
+        # It has lost its session, must not write, and begins anew without ending.
         assert await until_shared_out(platform, 2) == [8, 8]
+        assert second.poll() is None
         await asyncio.sleep(LOAD_S)
 
         with another_order_service(platform, "third") as third:

@@ -23,6 +23,15 @@ COMMAND_TIMEOUT_S = 2.0
 _LOCK_CLASS = 7_310_002
 """First key of the advisory locks; the second is a hash of the name."""
 
+_FAILURES = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # The server's farewell has been read and the end of the connection has not.
+    asyncpg.InternalClientError,
+)
+
 
 class PostgresLease:
     """Implements `tradewind.ports.lease.Lease`; every instance has a session of its own."""
@@ -71,7 +80,7 @@ class PostgresLease:
                 },
             )
             got_it = await self._try_lock(connection)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _FAILURES as error:
             raise StoreUnavailable(f"lease {self._name} cannot be asked for: {error}") from error
         if got_it:
             self._connection = connection
@@ -98,7 +107,7 @@ class PostgresLease:
         sent_s = time.monotonic()
         try:
             await connection.fetchval("SELECT 1")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _FAILURES as error:
             self._abandon()
             raise OwnershipLost(f"lease {self._name} is lost: {error}") from error
         self._confirmed_s = sent_s
@@ -108,7 +117,7 @@ class PostgresLease:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(*_FAILURES):
             await connection.close(timeout=COMMAND_TIMEOUT_S)
 
     def _abandon(self) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -31,7 +32,8 @@ async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 async def _translated() -> AsyncIterator[None]:
     try:
         yield
-    except (OSError, PoolTimeout, TimeoutError) as error:
+    # The last one: the server's farewell has been read and the end of the connection has not.
+    except (OSError, PoolTimeout, TimeoutError, asyncpg.InternalClientError) as error:
         raise StoreUnavailable(f"the database cannot be reached: {error}") from error
     except DBAPIError as error:
         if not _is_lost(error):

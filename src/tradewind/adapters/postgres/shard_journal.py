@@ -37,6 +37,8 @@ _CONNECTION_LOST = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
+    # The server's farewell has been read and the end of the connection has not.
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
@@ -62,6 +64,10 @@ async def open_shard_journal(
                 "lock_timeout": timeout_ms,
                 # Planning the batch statement anew each time would cost more than carrying it out.
                 "plan_cache_mode": "force_generic_plan",
+                # The plan is made once, when the tables may still be empty: it must look rows up by key all the same.
+                "enable_seqscan": "off",
+                "enable_hashjoin": "off",
+                "enable_mergejoin": "off",
             },
         )
         journal = PostgresShardJournal(connection, database_url)

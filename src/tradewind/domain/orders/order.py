@@ -12,7 +12,7 @@ from tradewind.domain.orders.terms import OrderType, Side, TimeInForce
 _AVERAGE_PRICE_QUANTUM = Decimal("0.000000001")
 
 
-class Order(msgspec.Struct, kw_only=True):
+class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An order as its shard's core keeps it. Only events change it (`tradewind.engine.evolve`).
 
     Exactly one of `qty` and `notional` is set. `filled_value` is the sum of price times quantity over its
