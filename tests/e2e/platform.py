@@ -30,6 +30,8 @@ SERVICES = tuple(PORT_SETTING_OF_SERVICE)
 ORDER_SERVICE, POSTGRES, VALKEY = "order-service", "postgres", "valkey"
 HOST = "127.0.0.1"
 READY_LINE = "Tradewind is ready"
+BANNER_END = "Try, in another terminal:"
+"""The banner is printed in several writes: who reads it waits for its last part."""
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 45.0
@@ -89,7 +91,7 @@ class LivePlatform:
         """Until what was launched says that it is ready."""
         assert self._up is not None
         deadline_s = time.monotonic() + START_TIMEOUT_S
-        while READY_LINE.encode() not in self.log.read_bytes()[self._printed :]:
+        while BANNER_END.encode() not in self.log.read_bytes()[self._printed :]:
             if self._up.poll() is not None or time.monotonic() > deadline_s:
                 raise AssertionError(f"the platform did not start:\n{self.log_tail()}")
             time.sleep(POLL_INTERVAL_S)
@@ -255,9 +257,19 @@ def is_ready(client: httpx.Client, base_url: str) -> bool:
 def kill_if_ours(name: str, pid: int, data_dir: Path) -> None:
     """SIGKILL a process that `run.json` names, unless its number belongs to another by now."""
     line = command_line(pid)
-    if f"service {name}" in line or str(data_dir.resolve()) in line or (name == VALKEY and "valkey" in line):
+    is_server = str(data_dir.resolve()) in line
+    is_service = f"service {name}" in line and f"TRADEWIND_DATA_DIR={data_dir}" in environment_of(pid)
+    if is_server or is_service:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def environment_of(pid: int) -> list[str]:
+    """`NAME=value` of each variable that a process was started with."""
+    try:
+        return Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
+    except OSError:
+        return []
 
 
 def _banner_rows(text: str) -> dict[str, str]:

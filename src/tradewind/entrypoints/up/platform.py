@@ -106,10 +106,11 @@ class Platform:
                 self._settings, strategy_account_id=seeded.strategy_account_id
             )
         await self._supervisor.start_stage([service_spec(name, self._settings) for name in OTHER_SERVICES])
-        self._run_file.mark_ready()
         # Among JSON lines the banner would be the one thing that no program can read.
         stream = sys.stderr if self._options.log_format == "json" else sys.stdout
         print_banner(stream, self._settings, seeded, fresh)
+        # Last: who waits for the run file to say so finds everything there, the banner's key too.
+        self._run_file.mark_ready()
 
     async def _migrate(self) -> None:
         try:
