@@ -19,6 +19,8 @@ MAX_WAITING_COMMANDS = 4_096
 MAX_BATCH_COMMANDS = 1_024
 """A batch takes no further entry once it has this many commands, so that its commit stays short."""
 MAX_BATCH_REPORTS = 4_096
+MAX_WAITING_REPORTS = 16_384
+"""Reports read ahead; beyond it they wait at the venue, which has a bound of its own."""
 READ_TIMEOUT_S = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -109,6 +111,9 @@ class Inbox:
 
     async def _read_reports(self) -> None:
         while True:
+            while len(self._reports) >= MAX_WAITING_REPORTS:
+                self._has_room.clear()
+                await self._has_room.wait()
             reports = await self._venue.reports(READ_TIMEOUT_S)
             if reports:
                 self._reports.extend(reports)
