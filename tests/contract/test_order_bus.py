@@ -14,7 +14,7 @@ from tradewind.adapters.memory.order_events import MemoryOrderEvents
 from tradewind.adapters.redis.command_bus import RedisCommandBus
 from tradewind.adapters.redis.connection import RedisAddress, connect
 from tradewind.adapters.redis.order_bus import RedisCommandSource, RedisOrderEventSource, RedisOrderPublisher
-from tradewind.adapters.redis.topics import commands_stream, events_stream
+from tradewind.adapters.redis.topics import EVENTS_STREAM, commands_stream
 from tradewind.adapters.system.clock import SystemClock
 from tradewind.domain.commands import DepositCash
 from tradewind.domain.events import CashDeposited
@@ -22,9 +22,8 @@ from tradewind.ports.bus import (
     CommandBatch,
     CommandBus,
     CommandSource,
-    OrderEventPublisher,
     OrderEventSource,
-    ReplySender,
+    OutcomePublisher,
 )
 from tradewind.ports.errors import BusUnavailable, ReplyOverdue
 from tradewind.ports.journal import START_OFFSET
@@ -46,8 +45,7 @@ class Bench:
     """A bus with its both sides."""
 
     source: CommandSource
-    replies: ReplySender
-    publisher: OrderEventPublisher
+    publisher: OutcomePublisher
     events: OrderEventSource
     connect_client: Callable[[str], Awaitable[CommandBus]]
     flush: Callable[[], Awaitable[None]]
@@ -66,7 +64,8 @@ class Bench:
 
 
 def memory_bench() -> Bench:
-    bus, events = MemoryOrderBus(SystemClock()), MemoryOrderEvents()
+    bus = MemoryOrderBus(SystemClock())
+    events = MemoryOrderEvents(bus)
 
     async def connect_client(reply_to: str) -> CommandBus:
         return bus.client(reply_to)
@@ -78,7 +77,7 @@ def memory_bench() -> Bench:
     async def put_malformed() -> None:
         bus.put(SHARD, b"\xc1not msgpack")
 
-    return Bench(bus, bus, events, events, connect_client, flush, put_malformed)
+    return Bench(bus, events, events, connect_client, flush, put_malformed)
 
 
 async def redis_bench(address: ServerAddress, stack: AsyncExitStack) -> Bench:
@@ -105,10 +104,10 @@ async def redis_bench(address: ServerAddress, stack: AsyncExitStack) -> Bench:
     async def put_malformed() -> None:
         await redis.xadd(commands_stream(SHARD), {b"c": b"\xc1not msgpack"})
         await redis.xadd(commands_stream(SHARD), {b"other": b"field"})
-        await redis.xadd(events_stream(SHARD), {b"e": b"\xc1not msgpack"})
+        await redis.xadd(EVENTS_STREAM, {b"e": b"\xc1not msgpack"})
         await redis.publish("orders:replies:first", b"\xc1not msgpack")
 
-    return Bench(source, publisher, publisher, events, connect_client, flush, put_malformed)
+    return Bench(source, publisher, events, connect_client, flush, put_malformed)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -144,7 +143,7 @@ async def sent(client: CommandBus, envelopes: Iterable[CommandEnvelope]) -> list
 async def answer(bench: Bench, batches: Iterable[CommandBatch]) -> None:
     for batch in batches:
         for each in batch.envelopes:
-            await bench.replies.reply({each.reply_to: [Reply(command_id=each.command_id)]})
+            await bench.publisher.publish([], {each.reply_to: [Reply(command_id=each.command_id)]})
 
 
 async def test_commands_arrive_complete_and_in_order_packed_in_few_entries(bench: Bench) -> None:
@@ -177,7 +176,9 @@ async def test_replies_reach_the_process_that_asked(bench: Bench) -> None:
         *await sent(second, [envelope(2, reply_to="second")]),
     ]
     await bench.read(2)
-    await bench.replies.reply({"second": [Reply(command_id="command-1"), Reply(command_id="command-2")]})
+    await bench.publisher.publish(
+        [], {"second": [Reply(command_id="command-1"), Reply(command_id="command-2")]}
+    )
     assert (await waiting[1]).command_id == "command-2"
     with pytest.raises(ReplyOverdue):
         await waiting[0]
@@ -185,7 +186,9 @@ async def test_replies_reach_the_process_that_asked(bench: Bench) -> None:
 
 async def test_a_reply_that_nobody_waits_for_is_dropped(bench: Bench) -> None:
     await bench.connect_client("first")
-    await bench.replies.reply({"first": [Reply(command_id="late")], "gone": [Reply(command_id="late")]})
+    await bench.publisher.publish(
+        [], {"first": [Reply(command_id="late")], "gone": [Reply(command_id="late")]}
+    )
 
 
 async def test_reading_again_from_an_offset_gives_the_same(bench: Bench) -> None:
@@ -267,7 +270,7 @@ async def events_within(bench: Bench, count: int) -> list[PublishedEvent]:
     events: list[PublishedEvent] = []
     async with asyncio.timeout(5):
         while len(events) < count:
-            events.extend(await bench.events.read(0.5))
+            events.extend(notice.open() for notice in await bench.events.read(0.5))
     return events
 
 
@@ -294,7 +297,7 @@ async def test_a_bus_that_is_away_says_so() -> None:
         away.client("first").send(envelope(1)),
         source.read(NOWHERE, 1, 0.1),
         source.forget(NOWHERE),
-        publisher.reply({"first": [Reply(command_id="1")]}),
+        publisher.publish([], {"first": [Reply(command_id="1")]}),
         publisher.publish([deposited(1)]),
         RedisCommandBus(redis, SystemClock(), "first").send(envelope(1)),
     ]

@@ -80,7 +80,7 @@ async def _run(settings: Settings, stop: asyncio.Event) -> None:
             open_journal=partial(open_shard_journal, settings.database_url, name),
             load_instruments=known_instruments,
             commands=commands,
-            announcer=Announcer(publisher, publisher),
+            announcer=Announcer(publisher),
             venue=venue,
             marks=marks,
             limits=RiskLimits(max_order_notional=settings.max_order_notional),

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 import uvicorn
 
+from tradewind.operations.joined_writes import JoinedWritesProtocol
 from tradewind.operations.metrics import METRICS_CONTENT_TYPE, render_metrics
 from tradewind.operations.probes import Probes
 
@@ -198,7 +199,7 @@ async def serve(app: AsgiApp, host: str, port: int) -> RunningServer:
     listener = _listen(host, port)
     config = uvicorn.Config(
         CutShortMiddleware(app),
-        http="httptools",
+        http=JoinedWritesProtocol,
         ws="none",
         lifespan="auto",
         log_config=None,

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from tradewind.ports.messages import CommandEnvelope, PublishedEvent, Reply
+from tradewind.ports.messages import CommandEnvelope, EventNotice, PublishedEvent, Reply
 
 
 class CommandBatch(msgspec.Struct, frozen=True):
@@ -42,26 +42,23 @@ class CommandSource(Protocol):
         ...
 
 
-class ReplySender(Protocol):
-    """Sends replies to those who wait."""
+class OutcomePublisher(Protocol):
+    """Tells what was committed."""
 
-    async def reply(self, replies: Mapping[str, Sequence[Reply]]) -> None:
-        """Send the replies by reply channel; one that nobody waits for is dropped."""
-        ...
+    async def publish(
+        self, events: Sequence[PublishedEvent], replies: Mapping[str, Sequence[Reply]] | None = None
+    ) -> None:
+        """Append the events to the stream, in order, and send the replies by reply channel.
 
-
-class OrderEventPublisher(Protocol):
-    """Publishes committed events."""
-
-    async def publish(self, events: Sequence[PublishedEvent]) -> None:
-        """Append the events to their shards' streams, in order. Raises `BusUnavailable`."""
+        A reply that nobody waits for is dropped. Raises `BusUnavailable`: some may have been sent.
+        """
         ...
 
 
 class OrderEventSource(Protocol):
     """The side of those who follow committed events."""
 
-    async def read(self, timeout_s: float) -> Sequence[PublishedEvent]:
+    async def read(self, timeout_s: float) -> Sequence[EventNotice]:
         """Events published since the last call, of all shards; waits up to `timeout_s` for the first.
 
         The bus may lose some or repeat some: a consumer orders them by shard and `seq`.

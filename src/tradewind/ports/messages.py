@@ -1,6 +1,7 @@
 """The envelopes in which commands, replies and events travel between the services."""
 
 import zlib
+from typing import Self
 
 import msgspec
 
@@ -60,3 +61,26 @@ class PublishedEvent(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
     order: Order | None = None
     new_order: Order | None = None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_published_decoder = msgspec.msgpack.Decoder(PublishedEvent)
+
+
+class EventNotice(msgspec.Struct, frozen=True, array_like=True):
+    """A published event as it travels: who follows some accounts only opens theirs and spares the rest."""
+
+    shard: int
+    seq: int
+    account_id: AccountId
+    content: msgspec.Raw
+
+    @classmethod
+    def of(cls, published: PublishedEvent) -> Self:
+        """The notice of an event."""
+        content = msgspec.Raw(_encoder.encode(published))
+        return cls(published.shard, published.seq, published.event.account_id, content)
+
+    def open(self) -> PublishedEvent:
+        """The event itself. Raises `msgspec.MsgspecError` when another version wrote what this one cannot read."""
+        return _published_decoder.decode(self.content)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 
@@ -34,7 +34,7 @@ from tradewind.domain.risk.limits import RiskLimits
 from tradewind.engine.venue_rules import VenueRules
 from tradewind.engine.verification import Difference
 from tradewind.operations.backoff import Backoff
-from tradewind.ports.bus import OrderEventPublisher
+from tradewind.ports.bus import OutcomePublisher
 from tradewind.ports.errors import BusUnavailable, ReplyOverdue
 from tradewind.ports.journal import ShardJournal
 from tradewind.ports.messages import CommandEnvelope, PublishedEvent, Reply
@@ -48,16 +48,19 @@ OpenJournal = Callable[[], Awaitable[ShardJournal]]
 
 
 class BreakablePublisher:
-    """Passes events on while `is_available`."""
+    """Passes replies on, and events while `is_available`."""
 
-    def __init__(self, publisher: OrderEventPublisher) -> None:
+    def __init__(self, publisher: OutcomePublisher) -> None:
         self.is_available = True
         self._publisher = publisher
 
-    async def publish(self, events: Sequence[PublishedEvent]) -> None:
+    async def publish(
+        self, events: Sequence[PublishedEvent], replies: Mapping[str, Sequence[Reply]] | None = None
+    ) -> None:
         if not self.is_available:
+            await self._publisher.publish([], replies)
             raise BusUnavailable("cut off by the test")
-        await self._publisher.publish(events)
+        await self._publisher.publish(events, replies)
 
 
 class Replica:
@@ -150,7 +153,7 @@ class Floor:
                 open_journal=open_journal or usual,
                 load_instruments=self._instruments,
                 commands=source,
-                announcer=Announcer(publisher, breakable),
+                announcer=Announcer(breakable),
                 venue=venue,
                 marks=marks,
                 limits=RiskLimits(),
@@ -251,8 +254,8 @@ class Floor:
         events: dict[tuple[int, int], PublishedEvent] = {}
         async with asyncio.timeout(10):
             while not is_enough(list(events.values())):
-                for event in await self.followed.read(0.2):
-                    events.setdefault((event.shard, event.seq), event)
+                for notice in await self.followed.read(0.2):
+                    events.setdefault((notice.shard, notice.seq), notice.open())
         return [events[key] for key in sorted(events)]
 
     async def differences(self) -> list[Difference]:

@@ -23,7 +23,7 @@ _replies_decoder = msgspec.msgpack.Decoder(list[Reply])
 
 
 class MemoryOrderBus:
-    """What lies between: implements `CommandSource` and `ReplySender`. `is_available = False` makes every call fail.
+    """What lies between: implements `CommandSource`. `is_available = False` makes every call fail.
 
     Messages are kept encoded, as on a real bus. An offset is `START_OFFSET` or an entry's number.
     """
@@ -80,7 +80,7 @@ class MemoryOrderBus:
                 del stream[number]
 
     async def reply(self, replies: Mapping[str, Sequence[Reply]]) -> None:
-        """See `ReplySender`."""
+        """Send the replies by reply channel, as `OutcomePublisher` does."""
         self._require_available()
         for reply_to, batch in replies.items():
             client = self.clients.get(reply_to)

@@ -2,30 +2,39 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from tradewind.adapters.memory.order_bus import MemoryOrderBus
 from tradewind.ports.errors import BusUnavailable
-from tradewind.ports.messages import PublishedEvent
+from tradewind.ports.messages import EventNotice, PublishedEvent, Reply
 
 EVENTS_MAX = 100_000
 """More waiting events than this push out the oldest."""
 
 
 class MemoryOrderEvents:
-    """Both sides of the stream of committed events, for one follower; `is_available = False` makes both fail."""
+    """Both sides of the stream of committed events, for one follower; `is_available = False` makes both fail.
 
-    def __init__(self) -> None:
+    Replies go to the clients of `bus`.
+    """
+
+    def __init__(self, bus: MemoryOrderBus | None = None) -> None:
         self.is_available = True
-        self._events: deque[PublishedEvent] = deque(maxlen=EVENTS_MAX)
+        self._bus = bus
+        self._events: deque[EventNotice] = deque(maxlen=EVENTS_MAX)
         self._arrived = asyncio.Event()
 
-    async def publish(self, events: Sequence[PublishedEvent]) -> None:
-        """See `OrderEventPublisher`."""
+    async def publish(
+        self, events: Sequence[PublishedEvent], replies: Mapping[str, Sequence[Reply]] | None = None
+    ) -> None:
+        """See `OutcomePublisher`."""
+        if self._bus is not None:
+            await self._bus.reply(replies or {})
         self._require_available()
-        self._events.extend(events)
+        self._events.extend(map(EventNotice.of, events))
         self._arrived.set()
 
-    async def read(self, timeout_s: float) -> Sequence[PublishedEvent]:
+    async def read(self, timeout_s: float) -> Sequence[EventNotice]:
         """See `OrderEventSource`."""
         self._require_available()
         if not self._events:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
-from tradewind.adapters.postgres.batch_statement import BATCH_STATEMENT, DEADLINE_PASSED, batch_arguments
+from tradewind.adapters.postgres.batch_statement import DEADLINE_PASSED, BatchCall, batch_call
 from tradewind.adapters.postgres.order_rows import order_from_row
 from tradewind.domain.accounts.account import Account
 from tradewind.domain.events import JournalEntry, decode_event
@@ -86,7 +86,7 @@ class PostgresShardJournal:
         self._connection = connection
         self._database_url = database_url
         self._reading: asyncpg.Connection | None = None
-        self._batch_statement: PreparedStatement | None = None
+        self._statements: dict[str, PreparedStatement] = {}
         self._owned: set[int] = set()
 
     async def claim(self, shards: Collection[int]) -> frozenset[int]:
@@ -201,16 +201,19 @@ class PostgresShardJournal:
 
     def prepare(self, writes: Sequence[ShardWrite]) -> PreparedWrite:
         """The statement's arguments, made now."""
-        return PreparedWrite(shards=tuple(write.shard for write in writes), content=batch_arguments(writes))
+        return PreparedWrite(shards=tuple(write.shard for write in writes), content=batch_call(writes))
 
     async def commit(self, write: PreparedWrite) -> None:
         """One statement that is its own transaction; see the port for what it raises."""
         self._require_owned(write.shards)
         async with _failures_mapped():
-            if self._batch_statement is None:
-                self._batch_statement = await self._connection.prepare(BATCH_STATEMENT)
+            call: BatchCall = write.content
+            statement = self._statements.get(call.statement)
+            if statement is None:
+                statement = await self._connection.prepare(call.statement)
+                self._statements[call.statement] = statement
             try:
-                written = await self._batch_statement.fetchval(*write.content)
+                written = await statement.fetchval(*call.arguments)
             except asyncpg.PostgresError as error:
                 if error.sqlstate == DEADLINE_PASSED:
                     raise DeadlinePassed(str(error)) from error

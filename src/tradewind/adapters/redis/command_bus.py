@@ -7,8 +7,7 @@ is under way the next ones gather, so that the cost of a round trip is shared th
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 import structlog
@@ -31,10 +30,20 @@ MAX_STREAM_ENTRIES = 100_000
 REPLY_MARGIN_S = 1.0
 """How long after its deadline a reply is still waited for: clock difference and the commit under way."""
 RECONNECT_DELAY_S = 0.2
+OVERDUE_CHECK_INTERVAL_S = 0.1
+GATHER_FROM_WAITING = 8
+"""With more commands than this waiting, the order service is busy anyway: the next ones gather for `GATHER_S`."""
+GATHER_S = 0.001
 
 _log = structlog.get_logger(__name__)
 _encoder = msgspec.msgpack.Encoder()
 _replies_decoder = msgspec.msgpack.Decoder(list[Reply])
+
+
+class _Waiting(NamedTuple):
+    reply: asyncio.Future[Reply]
+    overdue_at_s: float
+    """By the clock of the event loop."""
 
 
 class RedisCommandBus:
@@ -47,7 +56,7 @@ class RedisCommandBus:
         self.reply_to = reply_to
         self._redis = redis
         self._clock = clock
-        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._waiting: dict[str, _Waiting] = {}
         self._outbox: dict[int, list[CommandEnvelope]] = defaultdict(list)
         self._has_outgoing = asyncio.Event()
         self._is_listening = asyncio.Event()
@@ -58,6 +67,7 @@ class RedisCommandBus:
         self._tasks = [
             asyncio.create_task(self._send_forever(), name="command-sender"),
             asyncio.create_task(self._listen_forever(), name="reply-listener"),
+            asyncio.create_task(self._give_up_overdue(), name="overdue-replies"),
         ]
         return self
 
@@ -78,21 +88,22 @@ class RedisCommandBus:
             raise BusUnavailable("Redis: no connection for replies")
         if len(self._waiting) >= MAX_WAITING:
             raise Overloaded(f"{MAX_WAITING} commands are waiting for replies")
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[envelope.command_id] = reply
+        loop = asyncio.get_running_loop()
+        wait_s = (envelope.deadline_ns - self._clock.now_ns()) / 1e9 + REPLY_MARGIN_S
+        waiting = _Waiting(loop.create_future(), loop.time() + wait_s)
+        self._waiting[envelope.command_id] = waiting
         self._outbox[shard_of(envelope.command.account_id)].append(envelope)
         self._has_outgoing.set()
-        wait_s = (envelope.deadline_ns - self._clock.now_ns()) / 1e9 + REPLY_MARGIN_S
         try:
-            return await _within(reply, wait_s)
-        except TimeoutError as error:
-            raise ReplyOverdue(f"no reply to command {envelope.command_id} within {wait_s:.1f} s") from error
+            return await waiting.reply
         finally:
             self._waiting.pop(envelope.command_id, None)
 
     async def _send_forever(self) -> None:
         while True:
             await self._has_outgoing.wait()
+            if len(self._waiting) > GATHER_FROM_WAITING:
+                await asyncio.sleep(GATHER_S)
             self._has_outgoing.clear()
             outgoing, self._outbox = self._outbox, defaultdict(list)
             try:
@@ -110,9 +121,19 @@ class RedisCommandBus:
     def _fail(self, outgoing: dict[int, list[CommandEnvelope]], error: Exception) -> None:
         for envelopes in outgoing.values():
             for envelope in envelopes:
-                reply = self._waiting.get(envelope.command_id)
-                if reply is not None and not reply.done():
-                    reply.set_exception(error)
+                waiting = self._waiting.get(envelope.command_id)
+                if waiting is not None and not waiting.reply.done():
+                    waiting.reply.set_exception(error)
+
+    async def _give_up_overdue(self) -> None:
+        # One look at all of them costs less than a timer for each.
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(OVERDUE_CHECK_INTERVAL_S)
+            now_s = loop.time()
+            for command_id, waiting in self._waiting.items():
+                if waiting.overdue_at_s <= now_s and not waiting.reply.done():
+                    waiting.reply.set_exception(ReplyOverdue(f"no reply to command {command_id} in time"))
 
     async def _listen_forever(self) -> None:
         while True:
@@ -136,8 +157,8 @@ class RedisCommandBus:
                 continue
             for reply in _decode_replies(message["data"]):
                 waiting = self._waiting.get(reply.command_id)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(reply)
+                if waiting is not None and not waiting.reply.done():
+                    waiting.reply.set_result(reply)
 
 
 def _decode_replies(message: bytes) -> list[Reply]:
@@ -146,11 +167,6 @@ def _decode_replies(message: bytes) -> list[Reply]:
     except msgspec.MsgspecError as error:
         _log.error("replies cannot be decoded", error=str(error))
         return []
-
-
-async def _within(reply: Awaitable[Reply], wait_s: float) -> Reply:
-    async with asyncio.timeout(max(wait_s, 0)):
-        return await reply
 
 
 def _entries_of(outgoing: dict[int, list[CommandEnvelope]]) -> list[RedisCommand]:

@@ -1,7 +1,6 @@
 """The order service's side of the bus: commands from Redis streams, replies and events back to Redis."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -9,13 +8,13 @@ import structlog
 from redis.asyncio import Redis
 
 from tradewind.adapters.redis.pipe import ANSWER_TIMEOUT_S, RedisCommand, RedisPipe
-from tradewind.adapters.redis.topics import commands_stream, events_stream, replies_channel
+from tradewind.adapters.redis.topics import EVENTS_STREAM, commands_stream, replies_channel
 from tradewind.ports.bus import CommandBatch
 from tradewind.ports.journal import START_OFFSET
-from tradewind.ports.messages import SHARD_COUNT, CommandEnvelope, PublishedEvent, Reply
+from tradewind.ports.messages import CommandEnvelope, EventNotice, PublishedEvent, Reply
 
 MAX_STREAM_EVENTS = 10_000
-"""Entries that a shard's event stream keeps; a consumer that falls further behind reads the journal."""
+"""Entries that the event stream keeps; a consumer that falls further behind reads the journal."""
 
 COMMANDS_FIELD = b"c"
 EVENTS_FIELD = b"e"
@@ -23,7 +22,7 @@ EVENTS_FIELD = b"e"
 _log = structlog.get_logger(__name__)
 _encoder = msgspec.msgpack.Encoder()
 _commands_decoder = msgspec.msgpack.Decoder(list[CommandEnvelope])
-_events_decoder = msgspec.msgpack.Decoder(list[PublishedEvent])
+_notices_decoder = msgspec.msgpack.Decoder(list[EventNotice])
 
 
 class RedisCommandSource:
@@ -63,28 +62,26 @@ class RedisCommandSource:
 
 
 class RedisOrderPublisher:
-    """`ports.bus.ReplySender` and `ports.bus.OrderEventPublisher`, driven by one task."""
+    """`ports.bus.OutcomePublisher`, driven by one task."""
 
     def __init__(self, redis: Redis) -> None:
         self._pipe = RedisPipe(redis)
 
-    async def reply(self, replies: Mapping[str, Sequence[Reply]]) -> None:
-        """One message for each waiting process."""
-        await self._pipe.call(
-            [
-                ("PUBLISH", replies_channel(reply_to), _encoder.encode(batch))
-                for reply_to, batch in replies.items()
-            ]
-        )
-
-    async def publish(self, events: Sequence[PublishedEvent]) -> None:
-        """One entry for each run of one shard's events."""
-        await self._pipe.call(
-            [
-                _xadd(events_stream(shard), MAX_STREAM_EVENTS, EVENTS_FIELD, list(batch))
-                for shard, batch in groupby(events, key=lambda published: published.shard)
-            ]
-        )
+    async def publish(
+        self, events: Sequence[PublishedEvent], replies: Mapping[str, Sequence[Reply]] | None = None
+    ) -> None:
+        """One write: a message for each process that waits for replies, and one stream entry for the events."""
+        commands: list[RedisCommand] = [
+            ("PUBLISH", replies_channel(reply_to), _encoder.encode(batch))
+            for reply_to, batch in (replies or {}).items()
+        ]
+        if events:
+            content = _encoder.encode([EventNotice.of(event) for event in events])
+            commands.append(
+                ("XADD", EVENTS_STREAM, "MAXLEN", "~", MAX_STREAM_EVENTS, "*", EVENTS_FIELD, content)
+            )
+        if commands:
+            await self._pipe.call(commands)
 
     async def close(self) -> None:
         """Drop the connection."""
@@ -92,43 +89,35 @@ class RedisOrderPublisher:
 
 
 class RedisOrderEventSource:
-    """`ports.bus.OrderEventSource`: follows the event streams of all shards from now on."""
+    """`ports.bus.OrderEventSource`: follows the event stream from now on."""
 
     MAX_ENTRIES = 100
 
     def __init__(self, redis: Redis) -> None:
         self._pipe = RedisPipe(redis)
-        self._offsets: dict[str, str] = {}
+        self._offset: str | None = None
 
-    async def read(self, timeout_s: float) -> Sequence[PublishedEvent]:
+    async def read(self, timeout_s: float) -> Sequence[EventNotice]:
         """One blocking XREAD. Raises `BusUnavailable`."""
-        if not self._offsets:
-            self._offsets = await self._newest()
+        if self._offset is None:
+            self._offset = await self._newest()
         (answer,) = await self._pipe.call(
-            [_xread(self._offsets, self.MAX_ENTRIES, timeout_s)], timeout_s + ANSWER_TIMEOUT_S
+            [_xread({EVENTS_STREAM: self._offset}, self.MAX_ENTRIES, timeout_s)], timeout_s + ANSWER_TIMEOUT_S
         )
-        events: list[PublishedEvent] = []
-        for stream, entry_id, fields in _entries(answer):
-            events.extend(_decode_events(fields))
-            self._offsets[stream] = entry_id
-        return events
+        notices: list[EventNotice] = []
+        for _, entry_id, fields in _entries(answer):
+            notices.extend(_decode_notices(fields))
+            self._offset = entry_id
+        return notices
 
     async def close(self) -> None:
         """Drop the connection."""
         await self._pipe.close()
 
-    async def _newest(self) -> dict[str, str]:
+    async def _newest(self) -> str:
         # Redis's "$" would mean another moment at every call: what came between two calls would be missed.
-        streams = [events_stream(shard) for shard in range(SHARD_COUNT)]
-        answers = await self._pipe.call([("XREVRANGE", stream, "+", "-", "COUNT", 1) for stream in streams])
-        return {
-            stream: newest[0][0].decode() if newest else START_OFFSET
-            for stream, newest in zip(streams, answers, strict=True)
-        }
-
-
-def _xadd(stream: str, max_entries: int, field: bytes, value: object) -> RedisCommand:
-    return ("XADD", stream, "MAXLEN", "~", max_entries, "*", field, _encoder.encode(value))
+        (newest,) = await self._pipe.call([("XREVRANGE", EVENTS_STREAM, "+", "-", "COUNT", 1)])
+        return newest[0][0].decode() if newest else START_OFFSET
 
 
 def _xread(offsets: Mapping[str, str], max_entries: int, timeout_s: float) -> RedisCommand:
@@ -152,9 +141,9 @@ def _decode_commands(fields: Mapping[bytes, bytes]) -> list[CommandEnvelope]:
         return []
 
 
-def _decode_events(fields: Mapping[bytes, bytes]) -> list[PublishedEvent]:
+def _decode_notices(fields: Mapping[bytes, bytes]) -> list[EventNotice]:
     try:
-        return _events_decoder.decode(fields[EVENTS_FIELD])
+        return _notices_decoder.decode(fields[EVENTS_FIELD])
     except (msgspec.MsgspecError, KeyError) as error:
         # Whoever follows sees the gap in the numbers and reads the journal.
         _log.error("event entry cannot be decoded", error=str(error))

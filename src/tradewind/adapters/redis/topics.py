@@ -9,15 +9,13 @@ LATEST_TRADES = "market:latest:trades"
 LATEST_BARS = "market:latest:bars"
 """Hash: symbol -> msgpack `Bar` of one minute."""
 
+EVENTS_STREAM = "orders:events"
+"""Stream of the committed events of all shards; field `e` holds a msgpack list of `EventNotice`."""
+
 
 def commands_stream(shard: int) -> str:
     """Stream of command entries; field `c` holds a msgpack list of `CommandEnvelope`."""
     return f"orders:commands:{shard}"
-
-
-def events_stream(shard: int) -> str:
-    """Stream of committed events; field `e` holds a msgpack list of `PublishedEvent`."""
-    return f"orders:events:{shard}"
 
 
 def replies_channel(reply_to: str) -> str:

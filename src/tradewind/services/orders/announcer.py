@@ -10,7 +10,7 @@ import structlog
 
 from tradewind.domain.events import JournalEntry
 from tradewind.operations.metrics import EVENTS_PUBLISHED
-from tradewind.ports.bus import OrderEventPublisher, ReplySender
+from tradewind.ports.bus import OutcomePublisher
 from tradewind.ports.errors import BusUnavailable
 from tradewind.ports.journal import ShardJournal
 from tradewind.ports.messages import PublishedEvent, Reply
@@ -24,28 +24,35 @@ _log = structlog.get_logger(__name__)
 class Announcer:
     """Sends replies and events; remembers which shards have events to catch up on."""
 
-    def __init__(self, replies: ReplySender, events: OrderEventPublisher) -> None:
-        self._replies = replies
-        self._events = events
+    def __init__(self, publisher: OutcomePublisher) -> None:
+        self._publisher = publisher
         self._behind: set[int] = set()
 
     async def announce(self, outcomes: Iterable[tuple[Shard, ShardOutcome]]) -> None:
         """Send what one commit made known."""
         replies: dict[str, list[Reply]] = {}
         events: list[PublishedEvent] = []
-        moved: list[Shard] = []
+        moved: dict[Shard, int] = {}
         for shard, outcome in outcomes:
             for reply_to, batch in outcome.replies.items():
                 replies.setdefault(reply_to, []).extend(batch)
             if outcome.published and shard.number not in self._behind:
                 events.extend(outcome.published)
-                moved.append(shard)
+                moved[shard] = outcome.published[-1].seq
         try:
-            if replies:
-                await self._replies.reply(replies)
+            await self._publisher.publish(events, replies)
         except BusUnavailable as error:
-            _log.warning("replies not sent", count=sum(map(len, replies.values())), reason=str(error))
-        await self._publish(events, moved)
+            self._behind.update(shard.number for shard in moved)
+            _log.warning(
+                "outcomes not told",
+                replies=sum(map(len, replies.values())),
+                events=len(events),
+                reason=str(error),
+            )
+            return
+        EVENTS_PUBLISHED.inc(len(events))
+        for shard, seq in moved.items():
+            shard.published_seq = seq
 
     async def catch_up(self, journal: ShardJournal, shards: Iterable[Shard]) -> None:
         """Publish from the journal what is committed and not surely published. Gives up until the next call on failure."""
@@ -61,7 +68,7 @@ class Announcer:
                     break
                 await _remember_orders(journal, shard, entries)
                 try:
-                    await self._events.publish([shard.to_published(entry) for entry in entries])
+                    await self._publisher.publish([shard.to_published(entry) for entry in entries])
                 except BusUnavailable as error:
                     _log.warning("events still not published", shard=shard.number, reason=str(error))
                     return
@@ -73,19 +80,6 @@ class Announcer:
     def is_behind(self, shards: Iterable[Shard]) -> bool:
         """Whether `catch_up` has work."""
         return any(shard.number in self._behind for shard in shards)
-
-    async def _publish(self, events: Sequence[PublishedEvent], moved: Iterable[Shard]) -> None:
-        if not events:
-            return
-        try:
-            await self._events.publish(events)
-        except BusUnavailable as error:
-            self._behind.update(shard.number for shard in moved)
-            _log.warning("events not published", count=len(events), reason=str(error))
-            return
-        EVENTS_PUBLISHED.inc(len(events))
-        for shard in moved:
-            shard.published_seq = shard.committed_seq
 
 
 async def _remember_orders(journal: ShardJournal, shard: Shard, entries: Sequence[JournalEntry]) -> None:

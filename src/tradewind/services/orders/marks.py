@@ -1,6 +1,7 @@
 """The latest market prices, for the cores' risk rules."""
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 
 import structlog
@@ -14,13 +15,19 @@ _log = structlog.get_logger(__name__)
 
 
 class MarkPriceBoard:
-    """Follows quotes and trades: a symbol's mark is its last trade's price, or its quote's middle before the first."""
+    """Follows quotes and trades: a symbol's mark is its last trade's price, or its quote's middle before the first.
+
+    `on_first_price` is called when a symbol gets its first mark: until the cores know it, they refuse market orders.
+    """
 
     def __init__(self, market_data: MarketDataSubscriber) -> None:
         self._market_data = market_data
         self._prices: dict[Symbol, Decimal] = {}
         self._changed: dict[Symbol, Decimal] = {}
         self._has_trade: set[Symbol] = set()
+        self.on_first_price: Callable[[], None] = _do_nothing
+        self.has_first_prices = False
+        """Whether some of the changes are first prices."""
 
     @property
     def prices(self) -> dict[Symbol, Decimal]:
@@ -30,6 +37,7 @@ class MarkPriceBoard:
     def take_changes(self) -> dict[Symbol, Decimal]:
         """Marks that moved since the last call."""
         changed, self._changed = self._changed, {}
+        self.has_first_prices = False
         return changed
 
     async def follow(self) -> None:
@@ -50,6 +58,17 @@ class MarkPriceBoard:
     def _see(self, event: object) -> None:
         if isinstance(event, Trade):
             self._has_trade.add(event.symbol)
-            self._prices[event.symbol] = self._changed[event.symbol] = event.price
+            self._mark(event.symbol, event.price)
         elif isinstance(event, Quote) and event.symbol not in self._has_trade:
-            self._prices[event.symbol] = self._changed[event.symbol] = event.mid_price
+            self._mark(event.symbol, event.mid_price)
+
+    def _mark(self, symbol: Symbol, price: Decimal) -> None:
+        is_first = symbol not in self._prices
+        self._prices[symbol] = self._changed[symbol] = price
+        if is_first:
+            self.has_first_prices = True
+            self.on_first_price()
+
+
+def _do_nothing() -> None:
+    """Nobody waits for first prices."""

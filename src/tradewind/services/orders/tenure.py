@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
@@ -32,6 +33,9 @@ TICK_S = 1.0
 
 _log = structlog.get_logger(__name__)
 
+Closed = list[tuple[Shard, ShardWrite, ShardOutcome]]
+"""The shards that a commit writes, with what it writes of each, and what is to be told of it."""
+
 
 class Tenure:
     """Works the shards that its session owns. `has_committed` tells whether the session ever did its work."""
@@ -44,7 +48,8 @@ class Tenure:
         self._trimmed: dict[int, str] = {}
         self._replicas = 1
         self._wake: Callable[[], None] = _do_nothing
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[Closed] | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._unwritten: dict[int, Shard] = {}
         self._unwritten_commands = 0
         self._unwritten_since_ns = 0
@@ -62,7 +67,7 @@ class Tenure:
     async def serve(self, stop: asyncio.Event) -> None:
         """Own and work shards until `stop`, or until the session fails (then it raises)."""
         inbox = Inbox(self._with.commands, self._with.venue, self._with.new_backoff())
-        self._wake = inbox.wake
+        self._wake = self._with.marks.on_first_price = inbox.wake
         try:
             self._instruments = await self._with.load_instruments()
             await self._tick(inbox)
@@ -90,20 +95,30 @@ class Tenure:
         So commands are applied while PostgreSQL works on the ones before, and the busier it is, the more share a
         commit. When a commit fails, the session ends, and what was applied on top of it ends with it.
         """
+        if self._with.marks.has_first_prices:
+            self._mark_prices()
         if batch.commands or batch.reports:
             await self._look_up_unknown(batch)
             self._apply(batch)
         is_writing = self._writing is not None and not self._writing.done()
-        if self._unwritten and (not is_writing or self._unwritten_commands >= MAX_BATCH_COMMANDS):
-            await self._settle()
-            self._begin_write()
-
-    async def _flush(self) -> None:
-        """Write all that is applied, and wait for it."""
-        await self._settle()
+        if is_writing and self._unwritten_commands < MAX_BATCH_COMMANDS:
+            return
+        written = await self._settle()
+        # PostgreSQL gets the next batch before the outcome of the last is told: it has work while we tell.
         if self._unwritten:
             self._begin_write()
-            await self._settle()
+        if written:
+            await self._begin_telling(written)
+
+    async def _flush(self) -> None:
+        """Write all that is applied and tell all that is written, and wait for both."""
+        for _ in range(2):
+            written = await self._settle()
+            if written:
+                await self._begin_telling(written)
+            if self._unwritten:
+                self._begin_write()
+        await self._end_telling()
 
     def _begin_write(self) -> None:
         BATCH_COMMANDS.observe(self._unwritten_commands)
@@ -120,34 +135,46 @@ class Tenure:
             self._writing.add_done_callback(lambda _: self._wake())
 
     async def _abandon(self) -> None:
-        """End a write that is still under way when the session ends: what it did shows after the next start."""
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
+        """End what is still under way when the session ends: what it did shows after the next start."""
+        under_way = [task for task in (self._writing, self._telling) if task is not None]
+        self._writing = self._telling = None
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def _settle(self) -> None:
-        """Wait until nothing is being written; raises what made it fail."""
+    async def _settle(self) -> Closed:
+        """Wait until nothing is being written; returns what was, or raises what made it fail."""
         writing, self._writing = self._writing, None
-        if writing is not None:
-            await writing
+        return [] if writing is None else await writing
 
-    async def _write(
-        self, pending: PreparedWrite, closed: list[tuple[Shard, ShardWrite, ShardOutcome]], started_ns: int
-    ) -> None:
+    async def _write(self, pending: PreparedWrite, closed: Closed, started_ns: int) -> Closed:
         await self._journal.commit(pending)
         self.has_committed = True
         BATCH_SECONDS.observe((self._with.clock.now_ns() - started_ns) / 1e9)
         for shard, write, _ in closed:
             shard.committed_seq = write.last_seq
+        return closed
+
+    async def _begin_telling(self, closed: Closed) -> None:
+        """Tell what a commit made known, after what the commit before it made known."""
+        await self._end_telling()
+        self._telling = asyncio.create_task(self._tell(closed), name="tell")
+
+    async def _end_telling(self) -> None:
+        telling, self._telling = self._telling, None
+        if telling is not None:
+            await telling
+
+    async def _tell(self, closed: Closed) -> None:
+        log = _log.bind()  # looks its configuration up once, not for each event
         await self._with.announcer.announce([(shard, outcome) for shard, _, outcome in closed])
         for shard, _, outcome in closed:
             await dispatch(outcome.events, shard.core.state.orders, self._with.venue)
             EXECUTIONS.inc(sum(isinstance(event, OrderExecuted) for event in outcome.events))
-            for command, result in outcome.counts:
-                COMMANDS.labels(command=command, outcome=result).inc()
+            for (command, result), count in Counter(outcome.counts).items():
+                COMMANDS.labels(command=command, outcome=result).inc(count)
             for published in outcome.published:
-                _log.debug(
+                log.debug(
                     "event committed",
                     correlation_id=published.correlation_id,
                     kind=type(published.event).__name__,
@@ -198,16 +225,18 @@ class Tenure:
         await self._flush()
         replicas = await self._journal.heartbeat()
         await self._share_out(inbox, replicas)
-        now_ns = self._with.clock.now_ns()
-        changed = self._with.marks.take_changes()
-        if changed:
-            for shard in self._shards.values():
-                shard.mark_prices(changed, now_ns)
+        self._mark_prices()
         if self._with.announcer.is_behind(self._shards.values()):
             await self._with.announcer.catch_up(self._journal, self._shards.values())
         await self._trim()
         SHARDS_OWNED.set(len(self._shards))
         OPEN_ORDERS.set(sum(shard.open_order_count for shard in self._shards.values()))
+
+    def _mark_prices(self) -> None:
+        changed = self._with.marks.take_changes()
+        now_ns = self._with.clock.now_ns()
+        for shard in self._shards.values() if changed else ():
+            shard.mark_prices(changed, now_ns)
 
     async def _share_out(self, inbox: Inbox, replicas: int) -> None:
         """Own a fair share: give up what is too much, claim what is free."""

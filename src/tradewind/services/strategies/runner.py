@@ -16,11 +16,12 @@ from tradewind.ports.clock import Clock
 from tradewind.ports.errors import BusUnavailable, StoreUnavailable
 from tradewind.ports.ids import IdSource
 from tradewind.ports.market_data import MarketDataSubscriber
-from tradewind.ports.messages import PublishedEvent, shard_of
+from tradewind.ports.messages import EventNotice, PublishedEvent, shard_of
 from tradewind.ports.trading_queries import Execution, OrderFilter, TradingQueries
 from tradewind.services.strategies.account_view import AccountView
 from tradewind.services.strategies.host import Assignment, StrategyHost
 from tradewind.services.strategies.order_sender import OrderSender, Sending
+from tradewind.services.strategies.status import StrategyStatus
 from tradewind.strategy import Fill, Strategy
 
 EVENTS_TIMEOUT_S = 1.0
@@ -63,7 +64,12 @@ class StrategyRunner:
     """
 
     def __init__(
-        self, make_strategy: Callable[[], Strategy], assignment: Assignment, links: Links, sending: Sending
+        self,
+        make_strategy: Callable[[], Strategy],
+        assignment: Assignment,
+        links: Links,
+        sending: Sending,
+        status: StrategyStatus | None = None,
     ) -> None:
         self._make_strategy = make_strategy
         self._assignment = assignment
@@ -73,15 +79,21 @@ class StrategyRunner:
         self._last_seq: int | None = None
         self._last_fill_seq = 0
         self._fills_since_ns = 0
+        self.status = status or StrategyStatus()
+        """What becomes of it, for whoever asks."""
         self.host: StrategyHost | None = None
         """The running strategy, once it has started."""
 
     async def run(self) -> None:
-        """Run until cancelled; then the strategy's `on_stop` is called."""
+        """Run until cancelled; then the strategy's `on_stop` is called. One that cannot be made rests until then."""
+        strategy = self._make()
+        if strategy is None:
+            await asyncio.Event().wait()  # the lease stays: another replica could not make it either
+            return
         sender = OrderSender(
             self._links.bus, self._links.queries, self._links.clock, self._links.ids, self._sending
         )
-        host = await self._prepare(sender)
+        host = await self._prepare(strategy, sender)
         self.host = host
         host.start()
         sending = asyncio.create_task(sender.run(host.on_confirmed, host.on_rejected), name="order sender")
@@ -101,7 +113,15 @@ class StrategyRunner:
                     await asyncio.wait_for(sender.drained(), STOP_TIMEOUT_S)
             await _cancelled([sending])
 
-    async def _prepare(self, sender: OrderSender) -> StrategyHost:
+    def _make(self) -> Strategy | None:
+        try:
+            return self._make_strategy()
+        except Exception as error:  # noqa: BLE001 - the author's code may raise anything, and must not stop the service
+            self.status.fails("its constructor", error)
+            _log.exception("strategy cannot be made")
+            return None
+
+    async def _prepare(self, strategy: Strategy, sender: OrderSender) -> StrategyHost:
         await self._fix_place_in_events()
         account = await self._await_account()
         open_orders = await self._persist(
@@ -116,13 +136,14 @@ class StrategyRunner:
         view = AccountView(account, open_orders)
         await self._mark_latest(view)
         return StrategyHost(
-            strategy=self._make_strategy(),
+            strategy=strategy,
             assignment=self._assignment,
             instruments={instrument.symbol: instrument for instrument in instruments},
             account=view,
             sender=sender,
             clock=self._links.clock,
             ids=self._links.ids,
+            status=self.status,
         )
 
     async def _fix_place_in_events(self) -> None:
@@ -131,6 +152,7 @@ class StrategyRunner:
             try:
                 await self._links.order_events.read(FIRST_READ_TIMEOUT_S)
             except BusUnavailable as error:
+                self.status.waits("the bus is away")
                 _log.warning("strategy waits for the bus", error=str(error))
                 await asyncio.sleep(backoff.next_delay_s())
             else:
@@ -143,6 +165,7 @@ class StrategyRunner:
             if account is not None:
                 return account
             if not has_complained:
+                self.status.waits(f"there is no account {self._assignment.account_id}")
                 _log.warning("strategy waits for its account", account_id=self._assignment.account_id)
                 has_complained = True
             await asyncio.sleep(ACCOUNT_INTERVAL_S)
@@ -183,18 +206,18 @@ class StrategyRunner:
             if fresh:
                 self._last_seq = fresh[-1].seq
 
-    def _fresh(self, batch: Sequence[PublishedEvent]) -> list[PublishedEvent]:
+    def _fresh(self, batch: Sequence[EventNotice]) -> list[EventNotice]:
         ours = [e for e in batch if e.shard == self._shard and e.seq > (self._last_seq or 0)]
         return list({event.seq: event for event in sorted(ours, key=lambda event: event.seq)}.values())
 
-    def _has_gap(self, fresh: Sequence[PublishedEvent]) -> bool:
+    def _has_gap(self, fresh: Sequence[EventNotice]) -> bool:
         if not fresh:
             return False
         before = fresh[0].seq - 1 if self._last_seq is None else self._last_seq
         return fresh[-1].seq - before != len(fresh)
 
-    async def _take(self, host: StrategyHost, fresh: Sequence[PublishedEvent]) -> None:
-        ours = [event for event in fresh if event.event.account_id == self._assignment.account_id]
+    async def _take(self, host: StrategyHost, fresh: Sequence[EventNotice]) -> None:
+        ours = [notice.open() for notice in fresh if notice.account_id == self._assignment.account_id]
         if not ours:
             return
         # Events are published after their commit, so what is read now includes all of them.

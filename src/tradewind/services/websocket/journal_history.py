@@ -15,7 +15,7 @@ from tradewind.domain.identifiers import AccountId, OrderId, Shard
 from tradewind.domain.orders.order import Order
 from tradewind.ports.errors import StoreUnavailable
 from tradewind.ports.journal_reader import JournalReader
-from tradewind.ports.messages import PublishedEvent
+from tradewind.ports.messages import EventNotice, PublishedEvent
 from tradewind.services.websocket.shard_sequence import ShardSequence
 from tradewind.services.websocket.trade_updates import ToldEvent, is_told
 
@@ -49,28 +49,30 @@ class JournalHistory:
         except TimeoutError as error:
             raise StoreUnavailable("the journal does not answer") from error
 
-    async def after(self, sequence: ShardSequence, shard: Shard, limit: int) -> list[PublishedEvent]:
+    async def after(self, sequence: ShardSequence, shard: Shard, limit: int) -> list[EventNotice]:
         """At most `limit` events that follow those the sequence took. Raises `StoreUnavailable`."""
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
                 entries = await self._reader.entries(shard, sequence.last_seq, limit)
-                return [await self._published(entry) for entry in entries if not sequence.holds(entry.seq)]
+                return [await self._notice(entry) for entry in entries if not sequence.holds(entry.seq)]
         except TimeoutError as error:
             raise StoreUnavailable("the journal does not answer") from error
 
-    async def _published(self, entry: JournalEntry) -> PublishedEvent:
+    async def _notice(self, entry: JournalEntry) -> EventNotice:
         order = new_order = None
         event = entry.event
         if is_told(event) and self._is_heard(event.account_id):
             order, new_order = await self._orders_of(event)
-        return PublishedEvent(
-            shard=entry.shard,
-            seq=entry.seq,
-            ts_ns=entry.ts_ns,
-            correlation_id=entry.correlation_id,
-            event=event,
-            order=order,
-            new_order=new_order,
+        return EventNotice.of(
+            PublishedEvent(
+                shard=entry.shard,
+                seq=entry.seq,
+                ts_ns=entry.ts_ns,
+                correlation_id=entry.correlation_id,
+                event=event,
+                order=order,
+                new_order=new_order,
+            )
         )
 
     async def _orders_of(self, event: ToldEvent) -> tuple[Order | None, Order | None]:

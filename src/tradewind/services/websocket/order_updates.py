@@ -7,13 +7,15 @@ later event shows the gap, and within two polls when the bus is silent although 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from tradewind.domain.identifiers import Shard
 from tradewind.operations.backoff import Backoff
 from tradewind.operations.logging import get_logger
 from tradewind.operations.metrics import DEPENDENCY_RECONNECTS
 from tradewind.ports.bus import OrderEventSource
 from tradewind.ports.errors import BusUnavailable, StoreUnavailable
-from tradewind.ports.messages import PublishedEvent
+from tradewind.ports.messages import EventNotice
 from tradewind.ports.stream_formats import TradeUpdateFormat
 from tradewind.services.websocket.frames import server_frame
 from tradewind.services.websocket.instruments import InstrumentCatalogue
@@ -40,9 +42,14 @@ class UpdateSender:
         self._instruments = instruments
         self._encode = encode
 
-    async def send(self, published: PublishedEvent) -> None:
+    async def send(self, notice: EventNotice) -> None:
         """Tell the clients. Raises `StoreUnavailable`, before anything is sent."""
-        if not self._hub.has_listeners(published.event.account_id):
+        if not self._hub.has_listeners(notice.account_id):
+            return
+        try:
+            published = notice.open()
+        except msgspec.MsgspecError as error:
+            _log.error("event cannot be read", shard=notice.shard, seq=notice.seq, error=str(error))
             return
         frames = []
         for update in trade_updates(published):
@@ -52,7 +59,7 @@ class UpdateSender:
                 return
             frames.append(server_frame(OPCODE, self._encode(update, instrument)))
         for frame in frames:
-            self._hub.send_frame(published.event.account_id, frame)
+            self._hub.send_frame(notice.account_id, frame)
         _log.debug(
             "updates sent", correlation_id=published.correlation_id, seq=published.seq, count=len(frames)
         )
@@ -108,7 +115,7 @@ class OrderUpdateFollower:
             if sequence.missing_count:
                 await self._read_journal(shard, sequence.last_seq + sequence.missing_count)
 
-    async def _read_bus(self) -> Sequence[PublishedEvent]:
+    async def _read_bus(self) -> Sequence[EventNotice]:
         try:
             async with asyncio.timeout(self._poll_interval_s + BUS_GRACE_S):
                 return await self._source.read(self._poll_interval_s)

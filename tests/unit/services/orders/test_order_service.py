@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from tests.contract.journal_writes import ACCOUNT_ID, accepted, buy, fill, funded, replace, uuid
@@ -19,7 +20,10 @@ from tradewind.adapters.system.clock import SystemClock
 from tradewind.domain.commands import CancelOrder, ClientCommand, DepositCash, OpenAccount
 from tradewind.domain.identifiers import Symbol
 from tradewind.domain.market.instrument import Instrument
+from tradewind.domain.market.ticks import Trade
 from tradewind.domain.orders.order import Order
+from tradewind.domain.orders.terms import OrderType
+from tradewind.domain.reject_codes import RejectCode
 from tradewind.domain.risk.limits import RiskLimits
 from tradewind.domain.venue_reports import VenueReplaceRejected
 from tradewind.operations.backoff import Backoff
@@ -51,10 +55,11 @@ class House:
         self.clock = SystemClock()
         self.database = MemoryJournalDatabase(self.clock)
         self.bus = MemoryOrderBus(self.clock)
-        self.events = MemoryOrderEvents()
+        self.events = MemoryOrderEvents(self.bus)
         self.client = self.bus.client("house")
         self.may_commit = asyncio.Event()
         self.may_commit.set()
+        self.marks = MarkPriceBoard(MemoryMarketData())
         self._stack = stack
         self._count = 0
 
@@ -65,9 +70,9 @@ class House:
                 open_journal=self._open_journal,
                 load_instruments=self._instruments,
                 commands=self.bus,
-                announcer=Announcer(self.bus, self.events),
+                announcer=Announcer(self.events),
                 venue=venue or ScriptedVenue(),
-                marks=MarkPriceBoard(MemoryMarketData()),
+                marks=self.marks,
                 limits=RiskLimits(),
                 clock=self.clock,
                 new_backoff=lambda: Backoff(0.01, 0.02, 2.0, random.Random(1)),
@@ -243,3 +248,23 @@ async def test_shards_that_could_not_be_caught_up_are_caught_up_later_and_in_ord
             for event in await house.events.read(0.1):
                 seen.setdefault(event.shard, []).append(event.seq)
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in seen.values())
+
+
+async def test_a_first_price_is_known_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenure, "TICK_S", 60.0)
+    market = MemoryMarketData()
+    house.marks = MarkPriceBoard(market)
+    service, _ = await house.start()
+    await ready(service)
+    following = asyncio.create_task(house.marks.follow())
+    await asyncio.sleep(0.01)
+    for command in funded():
+        await house.send(command)
+    at_market = msgspec.structs.replace(buy(1), order_type=OrderType.MARKET, limit_price=None)
+    early = await house.send(msgspec.structs.replace(at_market, client_order_id="early"))
+    assert early.refusal is not None
+    assert early.refusal.code is RejectCode.NO_REFERENCE_PRICE
+    await market.publish([Trade("AAPL", Decimal(100), Decimal(1), house.clock.now_ns(), 1)])
+    await asyncio.sleep(0.01)
+    assert (await house.send(at_market)).refusal is None
+    following.cancel()

@@ -11,11 +11,11 @@ from tradewind.domain.events import (
     OrderSubmitted,
 )
 from tradewind.domain.market.instrument import AssetClass, Instrument
-from tradewind.domain.market.ticks import Bar, Quote, Trade
+from tradewind.domain.market.ticks import Bar, DailyBar, Quote, Trade
 from tradewind.domain.orders.order import Order
 from tradewind.domain.orders.state_machine import OrderStatus
 from tradewind.domain.orders.terms import OrderType, Side, TimeInForce
-from tradewind.ports.messages import PublishedEvent, shard_of
+from tradewind.ports.messages import EventNotice, PublishedEvent, shard_of
 
 ALICE = "0191d6a0-0000-7000-8000-00000000a11c"
 BOB = "0191d6a0-0000-7000-8000-000000000b0b"
@@ -109,6 +109,10 @@ def published(
     )
 
 
+def notice(seq: int, event: Event) -> EventNotice:
+    return EventNotice.of(published(seq, event))
+
+
 def quote(symbol: str = "AAPL", ts_ns: int = NOON_NS) -> Quote:
     return Quote(symbol, Decimal("190.10"), Decimal(200), Decimal("190.12"), Decimal("1.5"), ts_ns)
 
@@ -120,3 +124,8 @@ def trade(symbol: str = "AAPL", trade_id: int = 1) -> Trade:
 def bar(symbol: str = "AAPL", timeframe: str = "1Min") -> Bar:
     prices = (Decimal(190), Decimal("190.5"), Decimal("189.5"), Decimal("190.25"))
     return Bar(symbol, timeframe, NOON_NS, *prices, Decimal(1_000), 12, Decimal("190.123"))
+
+
+def daily_bar(symbol: str = "AAPL") -> DailyBar:
+    prices = (Decimal(190), Decimal("190.5"), Decimal("189.5"), Decimal("190.25"))
+    return DailyBar(symbol, NOON_NS, *prices, Decimal(1_000), 12, Decimal("190.123"))

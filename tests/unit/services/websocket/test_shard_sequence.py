@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.services.websocket.makers import acknowledged, published
+from tests.unit.services.websocket.makers import acknowledged, notice
 from tradewind.services.websocket import shard_sequence
 from tradewind.services.websocket.shard_sequence import ShardSequence
 
@@ -21,7 +21,7 @@ def test_events_leave_once_and_in_order(arrivals: list[int], last_seq: int) -> N
     sequence = ShardSequence(last_seq)
     told: list[int] = []
     for seq in arrivals:
-        sequence.offer(published(seq, acknowledged()))
+        sequence.offer(notice(seq, acknowledged()))
         told += drain(sequence)
     expected = last_seq
     while expected + 1 in arrivals:
@@ -34,8 +34,8 @@ def test_events_leave_once_and_in_order(arrivals: list[int], last_seq: int) -> N
 def test_the_buffer_is_bounded_and_still_lets_the_missing_event_in() -> None:
     sequence = ShardSequence(0)
     for seq in range(2, shard_sequence.REORDER_EVENTS_MAX + 10):
-        sequence.offer(published(seq, acknowledged()))
+        sequence.offer(notice(seq, acknowledged()))
     assert sequence.holds(shard_sequence.REORDER_EVENTS_MAX + 1)
     assert not sequence.holds(shard_sequence.REORDER_EVENTS_MAX + 2)
-    sequence.offer(published(1, acknowledged()))
+    sequence.offer(notice(1, acknowledged()))
     assert len(drain(sequence)) == shard_sequence.REORDER_EVENTS_MAX + 1
