@@ -10,10 +10,14 @@ PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip -qq --disable-pip-version-check --no-input
 UV_COMPILE := uv pip compile --quiet --group build pyproject.toml --generate-hashes --no-header \
 	--python-version 3.11 --universal
+# polyfactory makes examples for tests; Litestar names it as a dependency and imports it only for that.
+UV_COMPILE_IMAGE := uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 \
+	--universal --no-emit-package polyfactory --no-emit-package faker -c requirements/runtime.txt
+IMAGES := api-gateway websocket-service strategy-service order-service analytics-service tools
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help run test lint format chaos bench-orders lock clean
+.PHONY: help run test test-servers lint format chaos bench-orders lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +27,9 @@ run: $(VENV)/.runtime-installed ## Install what is missing and start the whole p
 
 test: lint ## Install what is missing, lint, and run all tests.
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+test-servers: $(VENV)/.dev-installed ## Run all tests on new servers made from the PostgreSQL and Redis installed here.
+	@tests/installed_servers.sh $(PYTHON) -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev-installed ## Check style, types and the layers.
 	@$(VENV)/bin/ruff check
@@ -44,6 +51,9 @@ lock: ## Pin the newest allowed dependencies with their hashes (needs uv).
 	@command -v uv >/dev/null || { echo "error: uv is not installed; see https://docs.astral.sh/uv/" >&2; exit 1; }
 	@$(UV_COMPILE) -o requirements/runtime.txt
 	@$(UV_COMPILE) --group dev --group bench -c requirements/runtime.txt -o requirements/dev.txt
+	@for image in build $(IMAGES); do \
+		$(UV_COMPILE_IMAGE) --group $$image -o requirements/$$image.txt || exit 1; \
+	done
 
 clean: ## Remove the virtual environment and caches; data in .tradewind stays.
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov dist

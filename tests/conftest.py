@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-import redis
 
 from tests import servers
 
@@ -38,17 +37,27 @@ def database_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def redis_address() -> Iterator[servers.RedisAddress]:
+def given_redis() -> Iterator[servers.RedisAddress | None]:
+    """The Redis that the environment names, if it does. It must be empty: nobody's data are deleted."""
+    try:
+        with servers.given_redis() as address:
+            yield address
+    except servers.ServerInUse as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.fixture(scope="session")
+def redis_address(given_redis: servers.RedisAddress | None) -> Iterator[servers.RedisAddress]:
     """Host, port and password of the session's Redis; take `redis_flushed` unless leftovers do not matter."""
-    with servers.shared_redis() as address:
+    if given_redis is not None:
+        yield given_redis
+        return
+    with servers.embedded_redis() as address:
         yield address
 
 
 @pytest.fixture
 def redis_flushed(redis_address: servers.RedisAddress) -> servers.RedisAddress:
     """The session's Redis with nothing in it."""
-    with redis.Redis(
-        host=redis_address.host, port=redis_address.port, password=redis_address.password or None
-    ) as client:
-        client.flushall()
+    redis_address.flush()
     return redis_address

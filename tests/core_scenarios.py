@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from tests.instruments import coin, fractional_share, share
 from tradewind.domain.accounts.account import Account
 from tradewind.domain.commands import (
     CancelAllOrders,
@@ -19,7 +20,6 @@ from tradewind.domain.commands import (
 )
 from tradewind.domain.events import CommandRefused, Event
 from tradewind.domain.ledger.posting import LedgerAccount, postings_for, require_balanced
-from tradewind.domain.market.instrument import AssetClass, Instrument
 from tradewind.domain.orders.order import Order
 from tradewind.domain.orders.terms import OrderType, Side, TimeInForce
 from tradewind.domain.positions.position import Position
@@ -44,44 +44,10 @@ E = TypeVar("E", bound=Event)
 ACCOUNT_ID = "0190a000-0000-7000-8000-0000000000aa"
 START_NS = 1_700_000_000_000_000_000
 
-AAPL = Instrument(
-    symbol="AAPL",
-    asset_id="0190a000-0000-7000-8000-00000000000a",
-    asset_class=AssetClass.EQUITY,
-    name="Apple Inc.",
-    exchange="NASDAQ",
-    lot_size=Decimal("0.000000001"),
-    min_order_size=Decimal("0.000000001"),
-    fractionable=True,
-    shortable=True,
-    marginable=True,
-)
-BRK = Instrument(
-    symbol="BRK",
-    asset_id="0190a000-0000-7000-8000-00000000000b",
-    asset_class=AssetClass.EQUITY,
-    name="Whole shares only",
-    exchange="NYSE",
-)
-BTC = Instrument(
-    symbol="BTC/USD",
-    asset_id="0190a000-0000-7000-8000-00000000000c",
-    asset_class=AssetClass.CRYPTO,
-    name="Bitcoin",
-    exchange="CRYPTO",
-    lot_size=Decimal("0.000000001"),
-    min_order_size=Decimal("0.0001"),
-    max_fee_rate=Decimal("0.0025"),
-    fractionable=True,
-)
-HALTED = Instrument(
-    symbol="GONE",
-    asset_id="0190a000-0000-7000-8000-00000000000d",
-    asset_class=AssetClass.EQUITY,
-    name="Not traded any more",
-    exchange="NYSE",
-    tradable=False,
-)
+AAPL = fractional_share("AAPL", shortable=True, marginable=True)
+BRK = share("BRK", name="Whole shares only", exchange="NYSE")
+BTC = coin("BTC/USD", min_order_size=Decimal("0.0001"), max_fee_rate=Decimal("0.0025"))
+HALTED = share("GONE", name="Not traded any more", exchange="NYSE", tradable=False)
 INSTRUMENTS = {instrument.symbol: instrument for instrument in (AAPL, BRK, BTC, HALTED)}
 
 

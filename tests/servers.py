@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
+import redis
 
 from tradewind.adapters.embedded.data_directory import DataDirectory
 from tradewind.adapters.embedded.ports import free_loopback_port
@@ -43,6 +44,24 @@ class RedisAddress(NamedTuple):
         """The same as `redis://…`."""
         user = f":{self.password}@" if self.password else ""
         return f"redis://{user}{self.host}:{self.port}/0"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables that lead a platform to it."""
+        return {"REDIS_HOST": self.host, "REDIS_PORT": str(self.port), "REDIS_PASSWORD": self.password}
+
+    def client(self) -> redis.Redis:
+        """A connection, to be closed by the caller."""
+        return redis.Redis(host=self.host, port=self.port, password=self.password or None)
+
+    def flush(self) -> None:
+        """Delete everything in it, in all of its databases."""
+        with self.client() as client:
+            client.flushall()
+
+
+class ServerInUse(Exception):
+    """The Redis that the tests were given holds something: they would delete it."""
 
 
 def run_apart(coroutine: Coroutine[Any, Any, Result]) -> Result:
@@ -157,14 +176,33 @@ def shared_postgres() -> Iterator[str]:
 
 
 @contextmanager
-def shared_redis() -> Iterator[RedisAddress]:
-    """Address of the Redis that tests share: `REDIS_HOST` and `REDIS_PORT` when set, else embedded."""
+def given_redis() -> Iterator[RedisAddress | None]:
+    """The Redis that `REDIS_HOST`, `REDIS_PORT` and `REDIS_PASSWORD` name, found empty and left empty; None without.
+
+    Raises `ServerInUse` when it is not empty.
+    """
     host = os.environ.get("REDIS_HOST", "")
-    if host:
-        yield RedisAddress(
-            host, int(os.environ.get("REDIS_PORT", "6379")), os.environ.get("REDIS_PASSWORD", "")
-        )
+    if not host:
+        yield None
         return
+    port, password = int(os.environ.get("REDIS_PORT", "6379")), os.environ.get("REDIS_PASSWORD", "")
+    address = RedisAddress(host, port, password)
+    with address.client() as client:
+        held = sum(database["keys"] for database in client.info("keyspace").values())
+    if held:
+        raise ServerInUse(
+            f"Redis at {host}:{port} is not empty (keys: {held}), and the tests delete all that is in it: "
+            "name an empty one with REDIS_HOST and REDIS_PORT, or none"
+        )
+    try:
+        yield address
+    finally:
+        address.flush()
+
+
+@contextmanager
+def embedded_redis() -> Iterator[RedisAddress]:
+    """Address of an embedded Valkey."""
     with server_folder() as folder, running_valkey(folder) as running:
         assert isinstance(running.server, EmbeddedValkey)
         yield RedisAddress(running.server.host, running.server.port, running.server.password)
@@ -194,6 +232,20 @@ def migrated_template(server_url: str) -> Iterator[str]:
         yield name
     finally:
         run_apart(_execute(server_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+
+@contextmanager
+def platform_database() -> Iterator[dict[str, str]]:
+    """The variable that leads a platform to a new, empty database on the PostgreSQL that `DATABASE_URL` names.
+
+    None when it is not set: the platform starts its private one.
+    """
+    given = os.environ.get("DATABASE_URL", "")
+    if not given:
+        yield {}
+        return
+    with fresh_database(given, "template1") as url:
+        yield {"DATABASE_URL": url}
 
 
 @contextmanager

@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
+from tests.instruments import coin, share
 from tradewind.domain.commands import VenueReport
 from tradewind.domain.decimals import ZERO, format_decimal
 from tradewind.domain.market.calendar import AroundTheClock
-from tradewind.domain.market.instrument import AssetClass, Instrument
 from tradewind.domain.market.ticks import Quote, Trade
 from tradewind.domain.orders.order import Order
 from tradewind.domain.orders.state_machine import OrderStatus
@@ -32,24 +32,8 @@ NOON_NS = 1_709_312_400_000_000_000
 MIDNIGHT_NS = NOON_NS + 12 * 3_600_000_000_000
 MS = 1_000_000
 
-AAPL = Instrument(
-    symbol="AAPL",
-    asset_id="0190a000-0000-7000-8000-00000000000a",
-    asset_class=AssetClass.EQUITY,
-    name="Apple Inc.",
-    exchange="NASDAQ",
-    fractionable=False,
-)
-BTC = Instrument(
-    symbol="BTC/USD",
-    asset_id="0190a000-0000-7000-8000-00000000000b",
-    asset_class=AssetClass.CRYPTO,
-    name="Bitcoin",
-    exchange="CRYPTO",
-    lot_size=Decimal("0.000000001"),
-    min_order_size=Decimal("0.000000001"),
-    fractionable=True,
-)
+AAPL = share("AAPL")
+BTC = coin("BTC/USD")
 INSTRUMENTS = {instrument.symbol: instrument for instrument in (AAPL, BTC)}
 
 

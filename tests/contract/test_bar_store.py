@@ -75,6 +75,19 @@ async def test_the_latest_bar_is_the_one_that_starts_last(store: BarStore) -> No
     assert await store.latest_bars("1Min") == {"AAPL": bar(minute=4, close="101"), "MSFT": bar("MSFT", 1)}
 
 
+async def test_the_last_bars_before_a_moment_are_those_that_start_before_it(store: BarStore) -> None:
+    await store.write_bars([bar(minute=minute, close=f"{100 + minute}") for minute in (2, 5, 9)])
+    await store.write_bars([bar("MSFT", 6), bar("MSFT", 3, timeframe="1Day"), bar("TSLA", 5)])
+    wanted = ["AAPL", "MSFT", "NONE"]
+    assert await store.last_bars(wanted, "1Min", 6 * MINUTE_NS) == {"AAPL": bar(minute=5, close="105")}
+    assert await store.last_bars(wanted, "1Min", 6 * MINUTE_NS + 1) == {
+        "AAPL": bar(minute=5, close="105"),
+        "MSFT": bar("MSFT", 6),
+    }
+    assert await store.last_bars(wanted, "1Min", 2 * MINUTE_NS) == {}
+    assert await store.last_bars([], "1Min", 9 * MINUTE_NS) == {}
+
+
 async def test_coverage_tells_how_much_is_stored_and_from_when_to_when(store: BarStore) -> None:
     await store.write_bars([bar(minute=2), bar(minute=8), bar("MSFT", 1, timeframe="1Day")])
     assert list(await store.coverage()) == [

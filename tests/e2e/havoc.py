@@ -1,4 +1,7 @@
-"""Blows at random moments that a seed repeats: processes are killed or stand still for a while, Redis is flushed."""
+"""Blows at random moments that a seed repeats: processes are killed or stand still for a while, Redis is flushed.
+
+Servers that are not the platform's own cannot be killed: all its connections to them are cut instead.
+"""
 
 import asyncio
 import os
@@ -8,6 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+import asyncpg
+import redis.asyncio
+import redis.exceptions
 
 from tests.e2e.platform import ORDER_SERVICE, POSTGRES, SERVICES, VALKEY, LivePlatform
 
@@ -29,6 +36,7 @@ PAUSE_S = (0.3, 4.0)
 """Between two blows: often shorter than it takes to recover from one, so that they meet."""
 FROZEN_S = (0.5, 8.0)
 """On both sides of every time-out of the platform's; shorter than its supervisor's patience."""
+CUT_TIMEOUT_S = 5.0
 
 
 class Havoc:
@@ -63,10 +71,18 @@ class Havoc:
             return await asyncio.to_thread(self._platform.flush_redis)
         if blow.startswith(FREEZE):
             return self._freeze(blow.removeprefix(FREEZE))
-        has_met = self._platform.send(blow.removesuffix(AND_FLUSH), signal.SIGKILL)
+        has_met = await self._kill(blow.removesuffix(AND_FLUSH))
         if has_met and blow.endswith(AND_FLUSH):
             has_met = await asyncio.to_thread(self._platform.flush_redis)
         return has_met
+
+    async def _kill(self, name: str) -> bool:
+        running = self._platform.running
+        if name == POSTGRES and not self._platform.owns(POSTGRES):
+            return await cut_postgres(running.database_url)
+        if name == VALKEY and not self._platform.owns(VALKEY):
+            return await cut_redis(running.redis_host, running.redis_port, running.redis_password)
+        return self._platform.send(name, signal.SIGKILL)
 
     def _freeze(self, name: str) -> bool:
         pid = self._platform.pid(name)
@@ -84,6 +100,37 @@ class Havoc:
             await asyncio.sleep(after_s)
         finally:
             signal_all(pids, signal.SIGCONT)
+
+
+async def cut_postgres(database_url: str) -> bool:
+    """End the database's sessions, as a fail-over does; whether PostgreSQL was there to do it."""
+    try:
+        connection = await asyncpg.connect(database_url, timeout=CUT_TIMEOUT_S)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False
+    try:
+        cut = await connection.fetchval(
+            """SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+               WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"""
+        )
+    finally:
+        connection.terminate()
+    return bool(cut)
+
+
+async def cut_redis(host: str, port: int, password: str) -> bool:
+    """Close every other connection to Redis; whether it was there to do it."""
+    client = redis.asyncio.Redis(
+        host=host, port=port, password=password or None, socket_timeout=CUT_TIMEOUT_S
+    )
+    try:
+        normal = await client.client_kill_filter(_type="normal", skipme=True)
+        subscribed = await client.client_kill_filter(_type="pubsub", skipme=True)
+    except redis.exceptions.RedisError:
+        return False
+    finally:
+        await client.aclose()
+    return bool(normal or subscribed)
 
 
 def children_of(pid: int) -> list[int]:

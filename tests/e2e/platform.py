@@ -16,7 +16,7 @@ import redis
 from tests.servers import server_folder
 from tradewind.adapters.embedded.data_directory import DataDirectory
 from tradewind.adapters.embedded.ports import free_loopback_port
-from tradewind.adapters.embedded.processes import command_line, die_with_parent
+from tradewind.adapters.embedded.processes import command_line, die_with_parent, environment_of
 from tradewind.entrypoints.up.public_ports import PORT_SETTING_OF_SERVICE
 from tradewind.entrypoints.up.run_file import (
     RunningPlatform,
@@ -134,6 +134,10 @@ class LivePlatform:
         return status
 
     # -- its processes
+
+    def owns(self, server: str) -> bool:
+        """Whether `POSTGRES` or `VALKEY` is its private one, not one that its settings name."""
+        return not self._environment.get({POSTGRES: "DATABASE_URL", VALKEY: "REDIS_HOST"}[server])
 
     @property
     def running(self) -> RunningPlatform:
@@ -258,18 +262,11 @@ def kill_if_ours(name: str, pid: int, data_dir: Path) -> None:
     """SIGKILL a process that `run.json` names, unless its number belongs to another by now."""
     line = command_line(pid)
     is_server = str(data_dir.resolve()) in line
-    is_service = f"service {name}" in line and f"TRADEWIND_DATA_DIR={data_dir}" in environment_of(pid)
+    environment = environment_of(pid) or {}
+    is_service = f"service {name}" in line and environment.get("TRADEWIND_DATA_DIR") == str(data_dir)
     if is_server or is_service:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-def environment_of(pid: int) -> list[str]:
-    """`NAME=value` of each variable that a process was started with."""
-    try:
-        return Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
-    except OSError:
-        return []
 
 
 def _banner_rows(text: str) -> dict[str, str]:

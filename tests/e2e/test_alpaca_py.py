@@ -102,6 +102,7 @@ async def test_account_clock_and_assets(desk: Desk) -> None:
     assert (account.status.value, account.currency) == ("ACTIVE", "USD")
     assert float(account.cash) > 0
     assert float(account.buying_power) >= float(account.cash)
+    assert float(account.last_equity) == float(account.cash)
     clock: Any = desk.client.get_clock()
     assert clock.is_open
     assert clock.next_close > clock.timestamp
@@ -120,6 +121,9 @@ async def test_a_market_order_becomes_a_position_that_can_be_closed(desk: Desk) 
     assert isinstance(position, Position)
     assert (position.qty, position.side.value) == ("5", "long")
     assert position.avg_entry_price == bought.filled_avg_price
+    assert float(position.change_today or "nan") == pytest.approx(
+        float(position.current_price or 0) / float(position.lastday_price or 0) - 1, abs=1e-6
+    )
     assert [each.symbol for each in desk.client.get_all_positions() if isinstance(each, Position)] == ["AAPL"]
 
     closing = desk.client.close_position("AAPL")

@@ -25,7 +25,7 @@ FILL_TIMEOUT_S = 10.0
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[LivePlatform]:
-    """One platform for the tests of this file, at its first start."""
+    """One platform for the tests of this file, at its first start: with private servers, whatever is set."""
     with live_platform() as started:
         yield started
 

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from tests.e2e.platform import LivePlatform, clean_environment, live_platform
+from tests.servers import platform_database
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it uses an old face of its WebSocket library
@@ -43,8 +44,8 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[LivePlatform]:
-    """A platform of its own: it is started again with another feed."""
-    with live_platform() as started:
+    """A platform of its own, and so a Redis of its own: it is started again with another feed."""
+    with platform_database() as settings, live_platform(settings) as started:
         yield started
 
 
@@ -67,7 +68,7 @@ async def test_imported_prices_are_replayed_and_the_strategy_trades_them(
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     done = tradewind(platform, "data", "import", str(prices), "--symbol", "AAPL", "--timeframe", "1Day")
-    assert done.stdout == f"imported {BARS} bars of AAPL, 1Day, 2000-03-01 00:00 to 2013-03-01 00:00\n"
+    assert done.stdout == f"imported {BARS:,} bars of AAPL, 1Day, 2000-03-01 00:00 to 2013-03-01 00:00\n"
     assert f"{BARS:,}" in tradewind(platform, "data", "list").stdout
 
     assert platform.stop() == 0

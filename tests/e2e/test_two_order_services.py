@@ -72,7 +72,9 @@ async def until_shared_out(platform: LivePlatform, replicas: int) -> list[int]:
             await asyncio.sleep(POLL_INTERVAL_S)
             rows = await connection.fetch(
                 """SELECT pid, count(*) AS shards FROM pg_locks
-                   WHERE locktype = 'advisory' AND classid = $1 AND granted GROUP BY pid""",
+                   WHERE locktype = 'advisory' AND classid = $1 AND granted
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                   GROUP BY pid""",
                 SHARD_LOCKS,
             )
             owned = sorted(row["shards"] for row in rows)

@@ -220,5 +220,5 @@ def test_a_newcomer_gets_from_nothing_to_an_order_on_the_command_line(
     assert "150.5" in tradewind_says("order", "list")
     too_fine = tradewind_says("order", "submit", "AAPL", "buy", "1", "--limit", "150.505", status=1)
     assert "multiples of 0.01" in too_fine
-    assert "asked to cancel 1 orders" in tradewind_says("order", "cancel", "--all")
+    assert "asked to cancel 1 order\n" in tradewind_says("order", "cancel", "--all")
     assert "is not a decimal number" in tradewind_says("order", "submit", "AAPL", "buy", "many", status=2)

@@ -10,8 +10,9 @@ PAGE_HEAD = """# Command line
 
 Generated from the commands' own help by `tradewind config docs`: do not edit it.
 
-Errors that you can mend are one line on standard error, and the exit status is 2. Commands that ask the platform find the
-one that `tradewind up` runs on this machine by themselves.
+Errors that you can mend are one line on standard error, and the exit status is 2; it is 1 when the database cannot be
+reached or does not do what is asked of it. Commands that ask the platform find the one that `tradewind up` runs on this
+machine by themselves.
 """
 
 

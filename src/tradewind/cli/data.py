@@ -15,25 +15,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tradewind.adapters.files.bar_files import BarFileError, read_bars
 from tradewind.adapters.postgres.bar_store import IMPORTED, SIMULATED, PostgresBarStore
-from tradewind.adapters.postgres.engine import create_engine
+from tradewind.adapters.postgres.engine import NO_STATEMENT_TIMEOUT_S, create_engine
 from tradewind.adapters.postgres.instruments import load_instruments, seed_instruments
+from tradewind.cli.database import DATABASE_OPTION, chosen_database, explained
+from tradewind.cli.words import counted
 from tradewind.domain.market.instrument import AssetClass, Instrument
 from tradewind.domain.market.ticks import Bar
 from tradewind.domain.market.timeframe import NS_PER_S, Timeframe
 from tradewind.domain.market.universe import asset_id_of
-from tradewind.entrypoints.up.run_file import with_running_platform
-from tradewind.ports.errors import StoreUnavailable
 from tradewind.ports.market_data import BarCoverage
-from tradewind.settings import Settings
 
 WRITE_BARS_MAX = 50_000
 """Bars in one transaction of an import; a write again replaces, so an interrupted import is simply repeated."""
 
-_DATABASE_OPTION = click.option(
-    "--database-url",
-    metavar="URL",
-    help="Where to store; the platform running here (or DATABASE_URL) if not given.",
-)
 _SMALLEST_QTY = Decimal("0.000000001")
 
 Result = TypeVar("Result")
@@ -55,7 +49,7 @@ def command() -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--symbol", required=True, help="What the bars are of: AAPL, BTC/USD.")
 @click.option("--timeframe", callback=_timeframe, required=True, help="Length of a bar: 1Min, 1Hour, 1Day.")
-@_DATABASE_OPTION
+@DATABASE_OPTION
 def import_file(file: Path, symbol: str, timeframe: Timeframe, database_url: str | None) -> None:
     """Store the bars of a CSV or Parquet FILE.
 
@@ -70,7 +64,7 @@ def import_file(file: Path, symbol: str, timeframe: Timeframe, database_url: str
         raise click.ClickException(str(error)) from error
     is_new = _with_engine(database_url, lambda engine: _store(engine, bars))
     click.echo(
-        f"imported {len(bars)} bars of {symbol}, {timeframe}, "
+        f"imported {counted(len(bars), 'bar')} of {symbol}, {timeframe}, "
         f"{_shown(bars[0].start_ns)} to {_shown(bars[-1].start_ns)}"
     )
     if is_new:
@@ -78,7 +72,7 @@ def import_file(file: Path, symbol: str, timeframe: Timeframe, database_url: str
 
 
 @command.command("list", epilog="Example: tradewind data list")
-@_DATABASE_OPTION
+@DATABASE_OPTION
 def list_stored(database_url: str | None) -> None:
     """Show which bars are stored, by symbol and timeframe."""
     rows = _with_engine(database_url, _coverage)
@@ -136,23 +130,15 @@ def new_instrument(symbol: str) -> Instrument:
 
 
 def _with_engine(database_url: str | None, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
-    url = database_url or with_running_platform(Settings.from_environment()).database_url
-    if not url:
-        raise click.ClickException(
-            "no database: start the platform with `tradewind up`, or set DATABASE_URL or --database-url"
-        )
-    return asyncio.run(_run_with_engine(url, work))
+    database = chosen_database(database_url)
+    with explained(database):
+        return asyncio.run(_run_with_engine(database.url, work))
 
 
 async def _run_with_engine(url: str, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
-    try:
-        engine = create_engine(url)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
+    engine = create_engine(url, statement_timeout_s=NO_STATEMENT_TIMEOUT_S)
     try:
         return await work(engine)
-    except StoreUnavailable as error:
-        raise click.ClickException(f"{error}; is the platform running?") from error
     finally:
         await engine.dispose()
 

@@ -5,6 +5,7 @@ import sys
 import click
 
 from tradewind.adapters.embedded.errors import EmbeddedServerError
+from tradewind.cli.failures import DatabaseFailure
 from tradewind.cli.lazy_group import LazyCommand, LazyGroup
 from tradewind.entrypoints.up.errors import PlatformError
 from tradewind.operations.logging import configure_command_logging
@@ -49,7 +50,7 @@ def tradewind() -> None:
 
 
 def main() -> None:
-    """Run the command; errors that a user can mend are one line on standard error and status 2."""
+    """Run the command; errors that a user can mend are one line on standard error and status 2, or 1 for a database that fails."""
     try:
         status = tradewind.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -58,6 +59,8 @@ def main() -> None:
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx is not None else "tradewind"
         _fail(f"{error.format_message()} (see `{command} --help`)")
+    except DatabaseFailure as error:
+        _fail(error.format_message(), error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message())
     except (SettingsError, EmbeddedServerError, PlatformError) as error:
@@ -67,9 +70,9 @@ def main() -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, status: int = USER_ERROR_STATUS) -> None:
     click.echo(f"error: {message}", err=True)
-    sys.exit(USER_ERROR_STATUS)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tradewind.cli.parameters import POSITIVE_AMOUNT
 from tradewind.cli.platform_connection import platform_settings
+from tradewind.cli.words import counted
 from tradewind.domain.orders.terms import OrderType, Side, TimeInForce
 from tradewind.entrypoints.up.public_ports import reachable_host
 
@@ -124,7 +125,7 @@ def cancel(api: ApiAccess, order_id: UUID | None, every: bool) -> None:  # noqa:
         raise click.UsageError("give either an order id or --all")
     if every:
         asked = api.ask("DELETE", "/v2/orders")
-        click.echo(f"asked to cancel {len(asked)} orders")
+        click.echo(f"asked to cancel {counted(len(asked), 'order')}")
     else:
         api.ask("DELETE", f"/v2/orders/{order_id}")
         click.echo(f"asked to cancel {order_id}")

@@ -16,6 +16,7 @@ from tradewind.adapters.redis.command_bus import RedisCommandBus
 from tradewind.adapters.redis.connection import RedisAddress, connect
 from tradewind.adapters.system.clock import SystemClock
 from tradewind.adapters.system.ids import Uuid7Source
+from tradewind.cli.database import checked_database, explained
 from tradewind.entrypoints.up.run_file import with_running_platform
 from tradewind.ports.errors import OutsideFailure
 from tradewind.services.gateway.commands import CommandSender
@@ -78,7 +79,8 @@ def run_on_platform(work: Callable[[PlatformConnection], Coroutine[Any, Any, Res
     if not (settings.database_url and settings.redis_host):
         raise click.ClickException(f"no running platform found: {MEND}")
     try:
-        return asyncio.run(_connected(settings, work))
+        with explained(checked_database(settings.database_url, "DATABASE_URL")):
+            return asyncio.run(_connected(settings, work))
     except ApiError as error:
         raise click.ClickException(error.message) from error
     except OutsideFailure as error:

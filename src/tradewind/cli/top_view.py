@@ -9,12 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from tradewind.cli.top_readings import ORDERS_SAMPLE, AccountReading, Reading, ServiceReading, rate
+from tradewind.cli.words import counted
 
 _UNKNOWN = "-"
 _SLOW_S = 0.25
 _CENT = Decimal("0.01")
 
-# What each service is busy with: (sample, words), counters as a rate, gauges as they are.
+# What each service is busy with: counters as a rate (sample, words), gauges as they are (sample, noun).
 _RATES: Mapping[str, Sequence[tuple[str, str]]] = {
     "api-gateway": [("tradewind_http_requests_total", "requests/s")],
     "websocket-service": [("tradewind_websocket_messages_total", "messages/s")],
@@ -26,8 +27,8 @@ _RATES: Mapping[str, Sequence[tuple[str, str]]] = {
     ],
 }
 _GAUGES: Mapping[str, Sequence[tuple[str, str]]] = {
-    "websocket-service": [("tradewind_websocket_clients", "clients")],
-    "order-service": [("tradewind_shards_owned", "shards"), ("tradewind_open_orders", "open orders")],
+    "websocket-service": [("tradewind_websocket_clients", "client")],
+    "order-service": [("tradewind_shards_owned", "shard"), ("tradewind_open_orders", "open order")],
 }
 
 
@@ -66,8 +67,8 @@ def _services(before: Reading | None, now: Reading) -> Table:
 def _activity(before: ServiceReading | None, now: ServiceReading) -> str:
     rates = ((rate(before, now, sample), words) for sample, words in _RATES.get(now.name, ()))
     parts = [f"{value:,.1f} {words}" for value, words in rates if value is not None]
-    gauges = ((now.samples.get(sample), words) for sample, words in _GAUGES.get(now.name, ()))
-    return ", ".join(parts + [f"{value:,.0f} {words}" for value, words in gauges if value is not None])
+    gauges = ((now.samples.get(sample), noun) for sample, noun in _GAUGES.get(now.name, ()))
+    return ", ".join(parts + [counted(round(value), noun) for value, noun in gauges if value is not None])
 
 
 def _latency(latency_s: float | None) -> Text:

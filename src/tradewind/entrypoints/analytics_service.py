@@ -13,7 +13,7 @@ from tradewind.adapters.postgres.sessions import reading
 from tradewind.adapters.postgres.trading_queries import PostgresTradingQueries
 from tradewind.adapters.system.clock import SystemClock
 from tradewind.adapters.system.ids import Uuid7Source
-from tradewind.entrypoints.feeds import bar_source
+from tradewind.entrypoints.bar_sources import bar_source
 from tradewind.operations.http import AsgiApp, serve
 from tradewind.operations.lifecycle import run_until_signalled
 from tradewind.operations.logging import configure_logging, get_logger

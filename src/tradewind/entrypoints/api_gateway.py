@@ -10,6 +10,7 @@ from tradewind.adapters.auth.api_keys import RandomSecretSource
 from tradewind.adapters.auth.authenticator import CredentialAuthenticator
 from tradewind.adapters.auth.passwords import Argon2PasswordHasher
 from tradewind.adapters.auth.tokens import AccessTokens
+from tradewind.adapters.postgres.bar_store import PostgresBarStore
 from tradewind.adapters.postgres.credentials import PostgresCredentialStore
 from tradewind.adapters.postgres.engine import create_engine
 from tradewind.adapters.postgres.sessions import reading
@@ -20,6 +21,7 @@ from tradewind.adapters.redis.market_data import RedisMarketData
 from tradewind.adapters.system.clock import SystemClock
 from tradewind.adapters.system.ids import Uuid7Source
 from tradewind.domain.market.calendar import AroundTheClock
+from tradewind.entrypoints.bar_sources import bar_source, close_timeframe
 from tradewind.operations.garbage import relax_garbage_collection
 from tradewind.operations.http import OperationsMiddleware, serve
 from tradewind.operations.lifecycle import run_until_signalled
@@ -78,6 +80,8 @@ def _dependencies(
         reply_to=bus.reply_to,
         queries=PostgresTradingQueries(engine),
         market_data=market_data,
+        bars=PostgresBarStore(engine, bar_source(settings.feed)),
+        close_timeframe=close_timeframe(settings),
         order_format=alpaca_order,
         calendar=AroundTheClock(),
         ids=ids,

@@ -2,8 +2,9 @@
 
 from tradewind.adapters.feeds.replay import ReplayFeed, ReplayPlan
 from tradewind.adapters.feeds.simulated import SimulatedFeed
-from tradewind.adapters.postgres.bar_store import IMPORTED, SIMULATED
 from tradewind.domain.identifiers import Symbol
+from tradewind.domain.market.daily_bars import DAY, MINUTE_TIMEFRAME
+from tradewind.domain.market.ticks import Bar
 from tradewind.domain.market.timeframe import Timeframe
 from tradewind.domain.market.universe import default_universe
 from tradewind.engine.market_simulation import MarketSimulation
@@ -14,18 +15,11 @@ from tradewind.ports.market_data import BarStore
 from tradewind.ports.trading_queries import TradingQueries
 from tradewind.settings import Settings
 
-START_PRICE_TIMEFRAME = "1Min"
+START_PRICE_TIMEFRAME = MINUTE_TIMEFRAME
 """A simulated market goes on from the closes of these bars."""
+MINUTES_A_DAY = 1_440
 
 _log = get_logger(__name__)
-
-
-_BAR_SOURCES = {"simulated": SIMULATED, "replay": IMPORTED}
-
-
-def bar_source(feed: str) -> str:
-    """Whose bars belong to a feed: a replay reads what was imported."""
-    return _BAR_SOURCES[feed]
 
 
 async def open_simulated_feed(settings: Settings, store: BarStore, clock: Clock) -> Feed:
@@ -39,6 +33,21 @@ async def open_simulated_feed(settings: Settings, store: BarStore, clock: Clock)
         start_prices={symbol: bar.close for symbol, bar in latest.items()},
     )
     return SimulatedFeed(simulation, clock)
+
+
+async def minutes_of_today(store: BarStore, clock: Clock) -> list[Bar]:
+    """The stored minute bars of the day that runs, by symbol and time. Raises `StoreUnavailable`."""
+    start_ns = DAY.start_of(clock.now_ns())
+    end_ns = start_ns + DAY.duration_ns
+    bars: list[Bar] = []
+    for instrument in default_universe():
+        bars += await store.read_bars(instrument.symbol, MINUTE_TIMEFRAME, start_ns, end_ns, MINUTES_A_DAY)
+    return bars
+
+
+async def no_minutes() -> list[Bar]:
+    """A replay begins its first day anew."""
+    return []
 
 
 async def open_replay_feed(settings: Settings, store: BarStore, queries: TradingQueries) -> Feed:

@@ -21,8 +21,16 @@ from tradewind.adapters.redis.market_data import RedisMarketData
 from tradewind.adapters.redis.order_bus import RedisOrderEventSource
 from tradewind.adapters.system.clock import SystemClock
 from tradewind.adapters.system.ids import Uuid7Source
+from tradewind.domain.market.ticks import Bar
 from tradewind.domain.market.timeframe import Timeframe
-from tradewind.entrypoints.feeds import bar_source, open_replay_feed, open_simulated_feed, symbols_in
+from tradewind.entrypoints.bar_sources import bar_source
+from tradewind.entrypoints.feeds import (
+    minutes_of_today,
+    no_minutes,
+    open_replay_feed,
+    open_simulated_feed,
+    symbols_in,
+)
 from tradewind.operations.http import operations_app, serve
 from tradewind.operations.lifecycle import run_until_signalled
 from tradewind.operations.logging import configure_logging, get_logger
@@ -33,14 +41,14 @@ from tradewind.services.strategies.bar_spool import BarSpool
 from tradewind.services.strategies.host import Assignment
 from tradewind.services.strategies.ingest import Ingest, IngestPlan
 from tradewind.services.strategies.leadership import run_while_leading
-from tradewind.services.strategies.loader import StrategyNotFound, load_strategy
+from tradewind.services.strategies.loader import NO_STRATEGY, StrategyNotFound, load_strategy
 from tradewind.services.strategies.order_sender import Sending
 from tradewind.services.strategies.runner import Links, StrategyRunner
+from tradewind.services.strategies.status import READINESS_CHECK, StrategyStatus
 from tradewind.settings import Settings
 from tradewind.version import __version__
 
 SERVICE = "strategy-service"
-NO_STRATEGY = "none"
 STORED_TIMEFRAME = "1Min"
 
 _log = get_logger(__name__)
@@ -72,10 +80,12 @@ async def _run(settings: Settings, stop: asyncio.Event) -> None:
         probes = Probes(SERVICE, __version__)
         probes.add_check("postgres", partial(_check_postgres, engine))
         probes.add_check("redis", partial(_check_redis, redis))
+        status = StrategyStatus()
+        probes.add_check(READINESS_CHECK, status.check)
         server = await serve(operations_app(probes), settings.bind_host, settings.strategy_port)
         stack.push_async_callback(server.stop)
         work = [_feed_work(settings, PostgresBarStore(engine, bar_source(settings.feed)), market_data, links)]
-        work += _strategy_work(settings, links, bus.reply_to)
+        work += _strategy_work(settings, links, bus.reply_to, status)
         await _until_stopped(work, stop)
 
 
@@ -95,8 +105,12 @@ def _feed_work(
             return await open_replay_feed(settings, store, links.queries)
         return await open_simulated_feed(settings, store, links.clock)
 
+    async def earlier_minutes() -> list[Bar]:
+        return await (no_minutes() if is_replay else minutes_of_today(store, links.clock))
+
     ingest = Ingest(
         open_feed=open_feed,
+        earlier_minutes=earlier_minutes,
         plan=IngestPlan(
             timeframes=list(dict.fromkeys(Timeframe.parse(name) for name in names)),
             # What a replay would store is made of what is stored already.
@@ -109,13 +123,17 @@ def _feed_work(
     return partial(run_while_leading, lease, ingest.run)
 
 
-def _strategy_work(settings: Settings, links: Links, reply_to: str) -> list[Callable[[], Awaitable[None]]]:
+def _strategy_work(
+    settings: Settings, links: Links, reply_to: str, status: StrategyStatus
+) -> list[Callable[[], Awaitable[None]]]:
     if settings.strategy == NO_STRATEGY or not settings.strategy_account_id:
+        status.is_absent()
         _log.info("no strategy runs: set TRADEWIND_STRATEGY and TRADEWIND_STRATEGY_ACCOUNT_ID")
         return []
     try:
         strategy = load_strategy(settings.strategy)
     except StrategyNotFound as error:
+        status.cannot_load(str(error))
         _log.error("no strategy runs", error=str(error))
         return []
     lease = PostgresLease(settings.database_url, f"strategy {settings.strategy_account_id}")
@@ -129,9 +147,9 @@ def _strategy_work(settings: Settings, links: Links, reply_to: str) -> list[Call
     )
 
     async def run_strategy() -> None:
-        await StrategyRunner(strategy, assignment, links, sending).run()
+        await StrategyRunner(strategy, assignment, links, sending, status).run()
 
-    return [partial(run_while_leading, lease, run_strategy)]
+    return [partial(run_while_leading, lease, run_strategy, status.stands_by)]
 
 
 async def _until_stopped(work: Sequence[Callable[[], Awaitable[None]]], stop: asyncio.Event) -> None:

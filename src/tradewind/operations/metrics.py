@@ -23,6 +23,8 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from tradewind.operations.stage_histogram import StageHistogram
+
 REGISTRY = CollectorRegistry()
 """Not the library's global registry: importing this module twice gives two registries instead of an error."""
 
@@ -43,6 +45,47 @@ DEPENDENCY_RECONNECTS = Counter(
     "tradewind_dependency_reconnects",
     "Attempts to reach a lost dependency again (`postgres`, `redis`).",
     ["dependency"],
+    registry=REGISTRY,
+)
+
+CHECK_UP = Gauge(
+    "tradewind_check_up",
+    "1 when a check of this process passed the last time (`postgres`, `redis`, `shards`, ...), else 0.",
+    ["check"],
+    registry=REGISTRY,
+)
+CHECK_SECONDS = Gauge(
+    "tradewind_check_seconds", "How long the last check took.", ["check"], registry=REGISTRY
+)
+EVENT_LOOP_LAG = Gauge(
+    "tradewind_event_loop_lag_seconds",
+    "How late the process's event loop ran a timer, the worst of the last seconds.",
+    registry=REGISTRY,
+)
+DISK_FREE = Gauge(
+    "tradewind_disk_free_bytes",
+    "Free space of the disk that this process works on (in a container, that of the host's containers).",
+    registry=REGISTRY,
+)
+DISK_TOTAL = Gauge("tradewind_disk_total_bytes", "Size of that disk.", registry=REGISTRY)
+
+# -- The life of an order, measured where each stage ends
+ORDER_STAGE_SECONDS = StageHistogram(
+    "tradewind_order_stage_seconds",
+    "Time of each stage of an order's life. queue: arrival at the gateway to application by the order service; "
+    "commit: application to commit; venue_send: commit to the venue; venue_answer: application to the application "
+    "of the venue's acknowledgement; client_update: application of an event to its hand-over to a WebSocket client.",
+    ("queue", "commit", "venue_send", "venue_answer", "client_update"),
+    LATENCY_BUCKETS_S,
+    REGISTRY,
+)
+ORDER_EVENTS = Counter(
+    "tradewind_order_events", "Committed events by type (OrderSubmitted, ...).", ["event"], registry=REGISTRY
+)
+REJECTS = Counter(
+    "tradewind_rejects",
+    "Commands refused by the order service, by the name of the reject code; VENUE: rejected by the venue.",
+    ["reason"],
     registry=REGISTRY,
 )
 
@@ -86,6 +129,26 @@ BATCH_COMMANDS = Histogram(
     "tradewind_batch_commands", "Commands in one batch.", buckets=SIZE_BUCKETS, registry=REGISTRY
 )
 SHARDS_OWNED = Gauge("tradewind_shards_owned", "Shards that this replica writes.", registry=REGISTRY)
+SHARD_OWNED = Gauge(
+    "tradewind_shard_owned",
+    "1 for each shard that this replica writes, else 0.",
+    ["shard"],
+    registry=REGISTRY,
+)
+INBOX_COMMANDS = Gauge(
+    "tradewind_inbox_commands", "Commands read ahead that wait to be applied.", registry=REGISTRY
+)
+INBOX_REPORTS = Gauge(
+    "tradewind_inbox_reports", "Reports of the venue that wait to be applied.", registry=REGISTRY
+)
+STREAM_LAG = Gauge(
+    "tradewind_stream_lag_seconds",
+    "Age of the oldest command in Redis that this replica has not applied, over its shards; 0 when there is none.",
+    registry=REGISTRY,
+)
+EVENTS_UNPUBLISHED = Gauge(
+    "tradewind_events_unpublished", "Committed events that are not surely published.", registry=REGISTRY
+)
 EVENTS_PUBLISHED = Counter(
     "tradewind_events_published", "Committed events handed to the bus.", registry=REGISTRY
 )
@@ -99,6 +162,15 @@ WEBSOCKET_CUTS = Counter(
     "tradewind_websocket_cuts",
     "Clients that this service disconnected, by reason.",
     ["reason"],
+    registry=REGISTRY,
+)
+
+WEBSOCKET_QUEUED_BYTES = Gauge(
+    "tradewind_websocket_queued_bytes", "Bytes that wait for slow clients, all together.", registry=REGISTRY
+)
+ORDER_EVENTS_BEHIND = Gauge(
+    "tradewind_order_events_behind",
+    "Events in the journal that this WebSocket replica has not taken yet.",
     registry=REGISTRY,
 )
 
@@ -124,6 +196,52 @@ BARS_DROPPED = Counter(
 BARS_STORED = Counter("tradewind_bars_stored", "Bars written to the bar store.", registry=REGISTRY)
 STRATEGY_ORDERS = Counter(
     "tradewind_strategy_orders", "Orders that the strategy sent, by outcome.", ["outcome"], registry=REGISTRY
+)
+
+# -- The servers behind the services
+REDIS_MEMORY = Gauge("tradewind_redis_memory_bytes", "Memory that Redis uses.", registry=REGISTRY)
+REDIS_MEMORY_MAX = Gauge(
+    "tradewind_redis_memory_max_bytes", "Redis's `maxmemory`; 0 without a limit.", registry=REGISTRY
+)
+REDIS_CLIENTS = Gauge("tradewind_redis_clients", "Connections that Redis serves.", registry=REGISTRY)
+REDIS_EVICTED = Gauge(
+    "tradewind_redis_evicted_keys",
+    "Keys that Redis dropped for lack of memory since it started.",
+    registry=REGISTRY,
+)
+STREAM_ENTRIES = Gauge(
+    "tradewind_stream_entries",
+    "Entries in Redis, of all command streams (`commands`) and of the event stream (`events`).",
+    ["stream"],
+    registry=REGISTRY,
+)
+POSTGRES_CONNECTIONS = Gauge(
+    "tradewind_postgres_connections", "Connections of clients to PostgreSQL.", registry=REGISTRY
+)
+POSTGRES_CONNECTIONS_MAX = Gauge(
+    "tradewind_postgres_connections_max", "PostgreSQL's `max_connections`.", registry=REGISTRY
+)
+POSTGRES_DATABASE_BYTES = Gauge(
+    "tradewind_postgres_database_bytes", "Size of the database.", registry=REGISTRY
+)
+POSTGRES_OLDEST_TRANSACTION = Gauge(
+    "tradewind_postgres_oldest_transaction_seconds", "Age of the oldest open transaction.", registry=REGISTRY
+)
+POSTGRES_DEADLOCKS = Gauge(
+    "tradewind_postgres_deadlocks", "Deadlocks since PostgreSQL's statistics began.", registry=REGISTRY
+)
+LEDGER_UNBALANCED = Gauge(
+    "tradewind_ledger_unbalanced_events",
+    "Events whose ledger lines do not sum to zero, found since this process started.",
+    registry=REGISTRY,
+)
+LEDGER_CHECKED = Counter(
+    "tradewind_ledger_checked_events", "Events whose ledger lines were added up.", registry=REGISTRY
+)
+LEDGER_LAST_CHECK = Gauge(
+    "tradewind_ledger_last_check_timestamp_seconds",
+    "When ledger lines were last added up.",
+    registry=REGISTRY,
 )
 
 

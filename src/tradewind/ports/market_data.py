@@ -63,6 +63,15 @@ class BarStore(Protocol):
         """The newest bar of every symbol that has one of this timeframe. Raises `StoreUnavailable`."""
         ...
 
+    async def last_bars(
+        self, symbols: Sequence[Symbol], timeframe: str, before_ns: int
+    ) -> Mapping[Symbol, Bar]:
+        """Of each symbol the newest bar that starts before `before_ns`; without symbols that have none.
+
+        Raises `StoreUnavailable`.
+        """
+        ...
+
     async def coverage(self) -> Sequence[BarCoverage]:
         """What is stored, by symbol and timeframe. Raises `StoreUnavailable`."""
         ...

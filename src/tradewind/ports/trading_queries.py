@@ -1,12 +1,13 @@
 """Reading the committed state: what the gateway and analytics show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
 from tradewind.domain.accounts.account import Account
+from tradewind.domain.accounts.activity import AccountActivity
 from tradewind.domain.identifiers import AccountId, ClientOrderId, OrderId, Symbol
 from tradewind.domain.market.instrument import Instrument
 from tradewind.domain.orders.order import Order
@@ -97,4 +98,18 @@ class TradingQueries(Protocol):
         self, account_id: AccountId, after_ns: int, until_ns: int, limit: int
     ) -> Sequence[CashMovement]:
         """What changed an account's cash from outside trading and by trading, oldest first."""
+        ...
+
+    async def activity(self, account_id: AccountId, since_ns: int) -> AccountActivity | None:
+        """The account with its positions, and what was executed and paid in or out at or after `since_ns`."""
+        ...
+
+    async def net_deposits(self, account_id: AccountId, since_ns: int) -> Decimal:
+        """Deposits less withdrawals at or after `since_ns`."""
+        ...
+
+    async def last_execution_prices(
+        self, account_id: AccountId, symbols: Sequence[Symbol], before_ns: int
+    ) -> Mapping[Symbol, Decimal]:
+        """The price of the account's last execution in each symbol before `before_ns`; without those that have none."""
         ...

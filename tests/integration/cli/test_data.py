@@ -71,6 +71,8 @@ def test_a_wrong_timeframe_and_an_unreachable_database_are_explained(tmp_path: P
     wrong = run("postgresql://x", *arguments, "1Year")
     assert "invalid timeframe: 1Year (allowed: 1-59Sec" in wrong.output
     away = run("postgresql://nobody:none@127.0.0.1:1/none", *arguments, "1Day")
-    assert "the database cannot be reached" in away.output
-    assert "is the platform running?" in away.output
-    assert "must start with postgresql://" in run("mysql://x", *arguments, "1Day").output
+    assert "the database at 127.0.0.1:1 cannot be reached: is it running?" in away.output
+    for url in ("mysql://x", "postgresql://u:secret@h:port/x"):
+        wrong_url = run(url, *arguments, "1Day")
+        assert "--database-url must be like postgresql://" in wrong_url.output
+        assert "secret" not in wrong_url.output

@@ -78,6 +78,16 @@ def test_killed_it_comes_back_on_its_port_with_what_was_committed(postgres: Runn
     assert ask_postgres(postgres, "SELECT quantity FROM fills") == 100
 
 
+def test_while_it_says_that_it_is_starting_nobody_knocks(postgres: RunningServer, folder: Path) -> None:
+    """It logs a FATAL line for each who does: the first lines that a newcomer would see."""
+    pid_file = folder / "shared/postgres/data/postmaster.pid"
+    said = pid_file.read_text()
+    pid_file.write_text(said.replace("ready", "starting"))
+    assert not run_apart(postgres.server.is_ready())
+    pid_file.write_text(said)
+    assert run_apart(postgres.server.is_ready())
+
+
 def test_a_pid_file_that_names_another_process_does_not_stop_that_process(
     postgres: RunningServer, folder: Path
 ) -> None:

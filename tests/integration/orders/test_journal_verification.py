@@ -194,7 +194,7 @@ async def test_no_database_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
     assert result.exit_code == 1
     assert "cannot be reached" in result.output
     result = await verify("mysql://nowhere")
-    assert "must start with postgresql://" in result.output
+    assert "--database-url must be like postgresql://" in result.output
 
 
 async def test_upgrading_brings_schema_and_instruments_and_can_be_repeated(database_url: str) -> None:

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 import asyncpg
 import pytest
 
-from tests.integration.orders.trading_floor import Floor, trading_floor
-from tests.servers import RedisAddress
+from tests.integration.orders.trading_floor import Floor
 from tradewind.adapters.postgres.shard_journal import open_shard_journal
 from tradewind.domain.commands import CancelOrder, DepositCash, ReplaceOrder
 from tradewind.domain.events import OrderExecuted
@@ -21,18 +20,8 @@ from tradewind.ports.errors import ReplyOverdue
 from tradewind.ports.journal import PreparedWrite, ShardJournal, ShardState, ShardWrite
 from tradewind.ports.messages import PublishedEvent, shard_of
 from tradewind.ports.trading_queries import OrderFilter
-from tradewind.services.orders import tenure
 
 EVERYTHING = OrderFilter(limit=10_000)
-
-
-@pytest.fixture
-async def floor(
-    database_url: str, redis_flushed: RedisAddress, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Floor]:
-    monkeypatch.setattr(tenure, "TICK_S", 0.05)
-    async with trading_floor(database_url, redis_flushed) as floor:
-        yield floor
 
 
 def kinds(events: list[PublishedEvent]) -> list[str]:

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from tests.integration.websocket.harness import running_streams, until
-from tests.unit.services.websocket.makers import bar, executed, make_order, published, quote, trade
+from tests.unit.services.websocket.makers import (
+    bar,
+    daily_bar,
+    executed,
+    make_order,
+    published,
+    quote,
+    trade,
+)
 from tradewind.domain.orders.state_machine import OrderStatus
 
 with warnings.catch_warnings():
@@ -38,14 +46,17 @@ async def stop(stream: Any, running: asyncio.Task[None]) -> None:
 async def test_stock_data_stream() -> None:
     async with running_streams() as streams:
         stream = StockDataStream("alice", "wonderland", url_override=streams.url("/v2/iex"))
-        trades, quotes, bars = Collector(), Collector(), Collector()
+        trades, quotes, bars, days = Collector(), Collector(), Collector(), Collector()
         stream.subscribe_trades(trades.take, "AAPL")
         stream.subscribe_quotes(quotes.take, "AAPL", "MSFT")
         stream.subscribe_bars(bars.take, "*")
+        stream.subscribe_daily_bars(days.take, "AAPL")
         running = asyncio.create_task(stream._run_forever())
         await until(lambda: bool(streams.market._audiences))
-        await streams.market_data.publish([trade(), quote(), quote("MSFT"), bar("TSLA"), trade("TSLA")])
-        await until(lambda: bool(bars.got))
+        await streams.market_data.publish(
+            [trade(), quote(), quote("MSFT"), bar("TSLA"), daily_bar(), trade("TSLA")]
+        )
+        await until(lambda: bool(days.got))
         await stop(stream, running)
     assert [(each.symbol, each.price, each.id) for each in trades.got] == [("AAPL", 190.11, 1)]
     assert [(each.symbol, each.bid_price, each.ask_size) for each in quotes.got] == [
@@ -55,6 +66,7 @@ async def test_stock_data_stream() -> None:
     assert [(each.symbol, each.close, each.vwap, each.trade_count) for each in bars.got] == [
         ("TSLA", 190.25, 190.123, 12)
     ]
+    assert [(each.symbol, each.open, each.volume) for each in days.got] == [("AAPL", 190.0, 1000.0)]
     assert trades.got[0].timestamp.isoformat() == "2023-11-14T22:13:20.123456+00:00"
 
 

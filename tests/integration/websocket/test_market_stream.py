@@ -17,7 +17,7 @@ from tests.integration.websocket.harness import (
     running_streams,
     say,
 )
-from tests.unit.services.websocket.makers import NOON_NS, bar, quote, trade
+from tests.unit.services.websocket.makers import NOON_NS, bar, daily_bar, quote, trade
 
 NO_CHANNELS: dict[str, list[str]] = {
     "trades": [], "quotes": [], "bars": [], "updatedBars": [], "dailyBars": [], "statuses": [], "lulds": [],
@@ -110,6 +110,17 @@ async def test_crypto_has_its_own_channels_and_symbols(path: str) -> None:
         ]  # fmt: skip
         await streams.market_data.publish([trade("AAPL"), trade("BTC/USD")])
         assert [event["S"] for event in await hear(client)] == ["BTC/USD"]
+
+
+async def test_the_day_so_far_comes_as_a_daily_bar() -> None:
+    async with running_streams() as streams, streams.connect("/v2/iex") as client:
+        await log_in(client)
+        await say(client, {"action": "subscribe", "dailyBars": ["AAPL"], "bars": ["AAPL"]})
+        assert (await hear(client))[0]["dailyBars"] == ["AAPL"]
+        await streams.market_data.publish([bar("AAPL"), daily_bar("AAPL"), daily_bar("MSFT")])
+        minute, day = await hear(client)
+        assert (minute["T"], day["T"]) == ("b", "d")
+        assert day == minute | {"T": "d"}
 
 
 async def test_credentials_in_the_upgrade_need_no_message() -> None:

@@ -8,31 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind.domain.market.instrument import AssetClass, Instrument
+from tests.instruments import coin, share
+from tradewind.domain.market.instrument import AssetClass
 from tradewind.domain.market.ticks import Quote, Trade
 from tradewind.domain.market.timeframe import NS_PER_S
 from tradewind.engine.market_simulation import MarketSimulation
 
 START_NS = 1_700_000_000 * NS_PER_S
 INSTRUMENTS = [
-    Instrument(symbol="AAPL", asset_id="1", asset_class=AssetClass.EQUITY, name="Apple", exchange="NASDAQ"),
-    Instrument(
-        symbol="PENNY",
-        asset_id="2",
-        asset_class=AssetClass.EQUITY,
-        name="A stock around a dollar",
-        exchange="OTC",
-    ),
-    Instrument(
-        symbol="BTC/USD",
-        asset_id="3",
-        asset_class=AssetClass.CRYPTO,
-        name="Bitcoin",
-        exchange="CRYPTO",
-        tick_size=Decimal("0.5"),
-        lot_size=Decimal("0.000000001"),
-        fractionable=True,
-    ),
+    share("AAPL"),
+    share("PENNY", name="A stock around a dollar", exchange="OTC"),
+    coin("BTC/USD", tick_size=Decimal("0.5")),
 ]
 START_PRICES = {"PENNY": Decimal("1.00")}
 Events = list[Quote | Trade]

@@ -32,6 +32,23 @@ def test_a_structured_line_shows_its_message_and_its_own_keys() -> None:
     assert shown(line) == 'shard claimed shard=3 account="paper 1" halted=null'
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ([0, 1, 2], "0,1,2"),
+        (["AAPL", "BTC/USD"], "AAPL,BTC/USD"),
+        (["two words", "a,b"], '"two words","a,b"'),
+        ([], "[]"),
+        ([["AAPL", 1]], '[["AAPL",1]]'),
+        ({"AAPL": "10"}, '{"AAPL":"10"}'),
+        ('say "when"', r'"say \"when\""'),
+        ("", '""'),
+    ],
+)
+def test_a_list_reads_as_a_list(value: object, text: str) -> None:
+    assert shown(json.dumps({"event": "feed started", "symbols": value})) == f"feed started symbols={text}"
+
+
 @pytest.mark.parametrize("level", ["warning", "error", "critical"])
 def test_a_line_that_matters_says_so(level: str) -> None:
     assert shown(json.dumps({"level": level, "event": "venue lost"})) == f"{level.upper()} venue lost"
@@ -51,7 +68,10 @@ def test_any_other_line_is_shown_as_it_is(line: str) -> None:
 
 @given(st.text())
 def test_no_line_can_steer_the_terminal(text: str) -> None:
-    for line in (text, json.dumps({"event": text, "symbol": text, "level": text, text: 1})):
+    for line in (
+        text,
+        json.dumps({"event": text, "symbol": text, "symbols": [text], "level": text, text: 1}),
+    ):
         rendered = TextRenderer()("api-gateway", line)
         assert all(character.isprintable() or character == "\t" for character in rendered)
 

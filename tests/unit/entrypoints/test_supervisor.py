@@ -73,6 +73,14 @@ SLEEP = "exec sleep 60"
 NOTE_THE_END = 'trap \'echo "$1" >> "$0"; kill $child; exit 0\' TERM; sleep 60 & child=$!; echo up; wait'
 
 
+async def test_a_line_that_is_known_to_mean_nothing_is_not_shown(platform: Platform) -> None:
+    script = "echo '# WARNING Memory overcommit must be enabled!'; echo '# Bad file format'; exec sleep 60"
+    spec = process("valkey", script, unshown_texts=("WARNING Memory overcommit",))
+    await platform.supervisor.start_stage([spec])
+    await until(lambda: bool(platform.lines()))
+    assert [line.partition(" │ ")[2] for line in platform.lines()] == ["# Bad file format"]
+
+
 async def test_a_stage_begins_when_the_one_before_is_ready(platform: Platform, tmp_path: Path) -> None:
     (tmp_path / "exists").touch()
     is_there = tmp_path / "is-there"

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -165,31 +166,48 @@ def test_a_process_that_only_has_the_number_of_a_service_is_let_be(tmp_path: Pat
             bystander.kill()
 
 
-def test_a_service_left_behind_is_stopped(tmp_path: Path) -> None:
-    stand_in = (
-        tmp_path / "tradewind/cli/main.py"
-    )  # found before the real one, so that the command line is the same
+@contextmanager
+def order_service_of(data_dir: Path, checkout: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with the command line and the environment of the order service on this data directory."""
+    stand_in = checkout / "tradewind/cli/main.py"  # found before the real one: the command line is the same
     stand_in.parent.mkdir(parents=True)
     for package in (stand_in.parent, stand_in.parents[1]):
         (package / "__init__.py").touch()
     stand_in.write_text("import time; print('up', flush=True); time.sleep(60)")
+    environment = service_environment(Settings(data_dir=data_dir), os.environ)
     with subprocess.Popen(
-        service_arguments("order-service"), cwd=tmp_path, stdout=subprocess.PIPE
+        service_arguments("order-service"), cwd=checkout, env=environment, stdout=subprocess.PIPE
     ) as service:
         try:
             assert service.stdout is not None
             assert service.stdout.readline() == b"up\n"
-            running(Settings(data_dir=tmp_path)).update_pids(
-                {"order-service": service.pid, "postgres": os.getpid()}
-            )
-            said: list[str] = []
-            stop_services_left_behind(DataDirectory(tmp_path), said.append)
-            assert service.wait(1) == -signal.SIGTERM
-            assert said == [
-                f"stopping order-service (process {service.pid}), which the last `tradewind up` left behind"
-            ]
+            yield service
         finally:
             service.kill()
+
+
+@pytest.mark.parametrize("given", ["absolute", "relative"])
+def test_a_service_left_behind_is_stopped(tmp_path: Path, given: str) -> None:
+    data_dir = tmp_path / ".tradewind"
+    used = data_dir if given == "absolute" else Path(".tradewind")
+    with order_service_of(used, checkout=tmp_path) as service:
+        running(Settings(data_dir=data_dir)).update_pids(
+            {"order-service": service.pid, "postgres": os.getpid()}
+        )
+        said: list[str] = []
+        stop_services_left_behind(DataDirectory(data_dir), said.append)
+        assert service.wait(1) == -signal.SIGTERM
+        assert said == [
+            f"stopping order-service (process {service.pid}), which the last `tradewind up` left behind"
+        ]
+
+
+def test_the_service_of_another_checkout_that_got_the_number_is_let_be(tmp_path: Path) -> None:
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    with order_service_of(Path(".tradewind"), checkout=other) as service:
+        running(Settings(data_dir=mine / ".tradewind")).update_pids({"order-service": service.pid})
+        stop_services_left_behind(DataDirectory(mine / ".tradewind"), pytest.fail)
+        assert service.poll() is None
 
 
 def test_a_service_gets_exactly_the_platforms_settings() -> None:

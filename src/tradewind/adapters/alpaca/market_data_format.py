@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from tradewind.adapters.alpaca.timestamps import msgpack_timestamp, rfc3339
-from tradewind.domain.market.ticks import Bar, MarketEvent, Quote, Trade
+from tradewind.domain.market.ticks import Bar, DailyBar, MarketEvent, Quote, Trade
 from tradewind.ports.stream_formats import MalformedMessage
 
 T = TypeVar("T")
@@ -94,18 +94,24 @@ def _fields(event: MarketEvent, timestamp: Callable[[int], object]) -> dict[str,
                 "t": timestamp(event.ts_ns),
             }
         case Bar():
-            return {
-                "T": "b",
-                "S": event.symbol,
-                "o": float(event.open),
-                "h": float(event.high),
-                "l": float(event.low),
-                "c": float(event.close),
-                "v": _size(event.volume),
-                "n": event.trade_count,
-                "vw": float(event.vwap),
-                "t": timestamp(event.start_ns),
-            }
+            return _bar_fields("b", event, timestamp)
+        case DailyBar():
+            return _bar_fields("d", event, timestamp)
+
+
+def _bar_fields(kind: str, bar: Bar | DailyBar, timestamp: Callable[[int], object]) -> dict[str, object]:
+    return {
+        "T": kind,
+        "S": bar.symbol,
+        "o": float(bar.open),
+        "h": float(bar.high),
+        "l": float(bar.low),
+        "c": float(bar.close),
+        "v": _size(bar.volume),
+        "n": bar.trade_count,
+        "vw": float(bar.vwap),
+        "t": timestamp(bar.start_ns),
+    }
 
 
 def _size(size: Decimal) -> int | float:

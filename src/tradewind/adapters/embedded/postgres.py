@@ -48,13 +48,24 @@ SETTINGS = {
     "log_destination": "stderr",
     "log_checkpoints": "off",
     "log_line_prefix": "",
+    # Nothing here subscribes to another server, and the launcher that would looks like a failure whenever it stops.
+    "max_logical_replication_workers": "0",
 }
+# In its pid file the server says on this line (from 0) that it lets clients in; `pg_ctl` waits for the same words.
+STATUS_LINE = 7
+READY_STATUS = "ready"
+# What it says to each client that comes too early after a crash: the client says so itself, and tries again.
+UNSHOWN_TEXTS = (
+    "FATAL:  the database system is starting up",
+    "FATAL:  the database system is in recovery mode",
+)
 
 
 class EmbeddedPostgres:
     """One private PostgreSQL on a port of the loopback address; call `prepare` before every start."""
 
     name = "postgres"
+    unshown_texts = UNSHOWN_TEXTS
     stop_signal = signal.SIGINT  # fast shutdown: sessions are cut, everything committed is on disk
 
     def __init__(
@@ -104,6 +115,8 @@ class EmbeddedPostgres:
 
     async def is_ready(self) -> bool:
         """Whether it answers a query now."""
+        if not self._says_it_is_ready():  # asked any earlier, it logs a FATAL line
+            return False
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 connection = await asyncpg.connect(self.database_url, timeout=READY_TIMEOUT_S)
@@ -118,6 +131,13 @@ class EmbeddedPostgres:
     @property
     def _cluster(self) -> Path:
         return self._data.postgres / "data"
+
+    def _says_it_is_ready(self) -> bool:
+        try:
+            lines = (self._cluster / "postmaster.pid").read_text(errors="replace").splitlines()
+        except OSError:
+            return False
+        return len(lines) > STATUS_LINE and lines[STATUS_LINE].strip() == READY_STATUS
 
     def _adopt(self) -> None:
         # Data made by another user (the first start was not root's) stays that user's.

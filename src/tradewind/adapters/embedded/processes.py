@@ -31,6 +31,24 @@ def command_line(pid: int) -> str:
     return answer.stdout.strip()
 
 
+def environment_of(pid: int) -> dict[str, str] | None:
+    """The variables that a process was started with; None where nobody says so, or not to us."""
+    try:
+        raw = (PROCESS_TABLE / str(pid) / "environ").read_bytes()
+    except OSError:
+        return None
+    pairs = (os.fsdecode(pair).partition("=") for pair in raw.split(b"\0") if pair)
+    return {name: value for name, _, value in pairs}
+
+
+def folder_of(pid: int) -> Path | None:
+    """The folder that a process runs in; None where nobody says so, or not to us."""
+    try:
+        return (PROCESS_TABLE / str(pid) / "cwd").readlink()
+    except OSError:
+        return None
+
+
 def read_pid(path: Path) -> int | None:
     """The process id in the first line of a pid file; None when there is no file or no id in it."""
     try:

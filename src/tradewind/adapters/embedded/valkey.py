@@ -38,12 +38,17 @@ maxmemory-policy noeviction
 set-proc-title no
 """
 
+# It asks for a setting of the whole machine, for the sake of snapshots and replicas: this server makes neither. What it
+# forks for is the compaction of its file, and a fork that fails leaves the file as it was and says so.
+UNSHOWN_TEXTS = ("WARNING Memory overcommit must be enabled!",)
+
 
 class EmbeddedValkey:
     """One private Valkey on a port of the loopback address; call `prepare` before every start."""
 
     name = "valkey"
     stop_signal = signal.SIGTERM
+    unshown_texts = UNSHOWN_TEXTS
     user: ServerUser | None = None  # it runs as whoever runs `tradewind up`, root included
 
     def __init__(self, data: DataDirectory, port: int, *, binary: Path | None = None) -> None:

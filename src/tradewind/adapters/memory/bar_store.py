@@ -38,6 +38,19 @@ class MemoryBarStore:
             if kept_timeframe == timeframe
         }
 
+    async def last_bars(
+        self, symbols: Sequence[Symbol], timeframe: str, before_ns: int
+    ) -> Mapping[Symbol, Bar]:
+        """Of each symbol the newest bar that starts before `before_ns`. Raises `StoreUnavailable`."""
+        self._require_available()
+        found: dict[Symbol, Bar] = {}
+        for symbol in symbols:
+            series = self._series.get((symbol, timeframe), {})
+            start_ns = max((start for start in series if start < before_ns), default=None)
+            if start_ns is not None:
+                found[symbol] = series[start_ns]
+        return found
+
     async def coverage(self) -> Sequence[BarCoverage]:
         """What is stored, by symbol and timeframe. Raises `StoreUnavailable`."""
         self._require_available()

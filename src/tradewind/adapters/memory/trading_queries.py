@@ -1,16 +1,22 @@
 """Committed state held in memory: what the gateway and analytics read, without a database."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
 import msgspec
 
 from tradewind.domain.accounts.account import Account
-from tradewind.domain.identifiers import AccountId, ClientOrderId, OrderId
+from tradewind.domain.accounts.activity import NO_TURNOVER, AccountActivity, Turnover
+from tradewind.domain.decimals import ZERO
+from tradewind.domain.identifiers import AccountId, ClientOrderId, OrderId, Symbol
 from tradewind.domain.market.instrument import Instrument
 from tradewind.domain.orders.order import Order
+from tradewind.domain.orders.terms import Side
 from tradewind.domain.positions.position import Position
 from tradewind.ports.errors import StoreUnavailable
 from tradewind.ports.trading_queries import CashMovement, Execution, OrderFilter
+
+_EXTERNAL_KINDS = ("CashDeposited", "CashWithdrawn")
 
 
 class MemoryTradingQueries:
@@ -119,6 +125,40 @@ class MemoryTradingQueries:
         ]
         return found[:limit]
 
+    async def activity(self, account_id: AccountId, since_ns: int) -> AccountActivity | None:
+        """The account with its positions, and what was executed and paid in or out at or after `since_ns`."""
+        account = await self.account(account_id)
+        if account is None:
+            return None
+        turnover: dict[Symbol, Turnover] = {}
+        for each in self._executions:
+            if each.account_id == account_id and each.executed_at_ns >= since_ns:
+                turnover[each.symbol] = _added(turnover.get(each.symbol, NO_TURNOVER), each)
+        return AccountActivity(
+            account=account, net_deposits=await self.net_deposits(account_id, since_ns), turnover=turnover
+        )
+
+    async def net_deposits(self, account_id: AccountId, since_ns: int) -> Decimal:
+        """Deposits less withdrawals at or after `since_ns`."""
+        self._require_available()
+        amounts = (
+            movement.amount
+            for owner, movement in self._movements
+            if owner == account_id and movement.kind in _EXTERNAL_KINDS and movement.ts_ns >= since_ns
+        )
+        return sum(amounts, ZERO)
+
+    async def last_execution_prices(
+        self, account_id: AccountId, symbols: Sequence[Symbol], before_ns: int
+    ) -> Mapping[Symbol, Decimal]:
+        """The price of the account's last execution in each symbol before `before_ns`; without those that have none."""
+        self._require_available()
+        return {
+            each.symbol: each.price
+            for each in self._executions
+            if each.account_id == account_id and each.symbol in symbols and each.executed_at_ns < before_ns
+        }
+
     def _require_available(self) -> None:
         if not self.is_available:
             raise StoreUnavailable("the store cannot be reached")
@@ -131,4 +171,16 @@ def _matches(order: Order, order_filter: OrderFilter) -> bool:
         and (order_filter.side is None or order.side is order_filter.side)
         and (order_filter.after_ns is None or order.submitted_at_ns > order_filter.after_ns)
         and (order_filter.until_ns is None or order.submitted_at_ns < order_filter.until_ns)
+    )
+
+
+def _added(turnover: Turnover, execution: Execution) -> Turnover:
+    side = "bought" if execution.side is Side.BUY else "sold"
+    added = {
+        f"{side}_qty": execution.qty,
+        f"{side}_value": execution.qty * execution.price,
+        "fees": execution.fee,
+    }
+    return msgspec.structs.replace(
+        turnover, **{name: getattr(turnover, name) + amount for name, amount in added.items()}
     )

@@ -58,6 +58,16 @@ _LATEST = text(
     """
 )
 
+_LAST = text(
+    f"""
+    SELECT last.* FROM unnest(CAST(:symbols AS text[])) AS wanted (symbol) CROSS JOIN LATERAL (
+        SELECT {_COLUMNS} FROM bars
+        WHERE source = :source AND bars.symbol = wanted.symbol AND timeframe = :timeframe AND start_ns < :before_ns
+        ORDER BY start_ns DESC LIMIT 1
+    ) AS last
+    """
+)
+
 _COVERAGE = text(
     """
     SELECT symbol, timeframe, count(*) AS count, min(start_ns) AS first_start_ns, max(start_ns) AS last_start_ns
@@ -105,6 +115,19 @@ class PostgresBarStore:
         async with reading(self._engine) as connection:
             parameters = {"source": self._source, "timeframe": timeframe}
             return {bar.symbol: bar for bar in await _bars(connection, _LATEST, parameters)}
+
+    async def last_bars(
+        self, symbols: Sequence[Symbol], timeframe: str, before_ns: int
+    ) -> Mapping[Symbol, Bar]:
+        """Of each symbol the newest bar that starts before `before_ns`. Raises `StoreUnavailable`."""
+        parameters = {
+            "source": self._source,
+            "symbols": list(symbols),
+            "timeframe": timeframe,
+            "before_ns": before_ns,
+        }
+        async with reading(self._engine) as connection:
+            return {bar.symbol: bar for bar in await _bars(connection, _LAST, parameters)}
 
     async def coverage(self) -> Sequence[BarCoverage]:
         """What is stored, by symbol and timeframe. Raises `StoreUnavailable`."""

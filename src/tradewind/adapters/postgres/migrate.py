@@ -9,6 +9,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from tradewind.adapters.postgres.engine import NO_STATEMENT_TIMEOUT_S, asyncpg_url, connect_arguments
+
 _MIGRATION_LOCK = 7_310_001
 """Advisory lock: two processes that start at once do not migrate at once."""
 
@@ -19,7 +21,12 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 
 
 async def _upgrade(database_url: str, revision: str) -> None:
-    engine = create_async_engine(database_url.replace("://", "+asyncpg://", 1), poolclass=NullPool)
+    engine = create_async_engine(
+        asyncpg_url(database_url),
+        poolclass=NullPool,
+        # Rewriting a large table takes its time, and so does waiting for another process that does.
+        connect_args=connect_arguments(NO_STATEMENT_TIMEOUT_S),
+    )
     try:
         async with engine.connect() as connection:
             await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tradewind.ports.errors import StoreUnavailable
 
-_CONNECTION_CLASSES = ("08", "53", "57P", "55P03")
-"""SQLSTATE: connection exceptions, insufficient resources, operator intervention, lock not available in time."""
+_UNAVAILABLE_STATES = ("08", "53", "57", "55P03")
+"""SQLSTATE: connection exceptions, insufficient resources, operator intervention (which a statement that takes too
+long is counted as), lock not available in time."""
 
 
 @asynccontextmanager
@@ -35,6 +36,9 @@ async def _translated() -> AsyncIterator[None]:
     # The last one: the server's farewell has been read and the end of the connection has not.
     except (OSError, PoolTimeout, TimeoutError, asyncpg.InternalClientError) as error:
         raise StoreUnavailable(f"the database cannot be reached: {error}") from error
+    except asyncpg.PostgresError as error:
+        # Not translated by SQLAlchemy: the server did not let us in, be it for the password or while it starts.
+        raise StoreUnavailable(f"the database does not let us in: {error}") from error
     except DBAPIError as error:
         if not _is_lost(error):
             raise
@@ -46,5 +50,5 @@ def _is_lost(error: DBAPIError) -> bool:
     return (
         error.connection_invalidated
         or isinstance(error, OperationalError | InterfaceError)
-        or state.startswith(_CONNECTION_CLASSES)
+        or state.startswith(_UNAVAILABLE_STATES)
     )

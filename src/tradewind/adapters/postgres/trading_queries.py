@@ -1,9 +1,11 @@
 """Reads of the committed trading state from PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tradewind.adapters.postgres import tables
@@ -11,7 +13,8 @@ from tradewind.adapters.postgres.instruments import load_instruments
 from tradewind.adapters.postgres.order_rows import order_from_row
 from tradewind.adapters.postgres.sessions import reading
 from tradewind.domain.accounts.account import Account
-from tradewind.domain.identifiers import AccountId, ClientOrderId, OrderId
+from tradewind.domain.accounts.activity import AccountActivity, Turnover
+from tradewind.domain.identifiers import AccountId, ClientOrderId, OrderId, Symbol
 from tradewind.domain.ledger.posting import LedgerAccount
 from tradewind.domain.market.instrument import Instrument
 from tradewind.domain.orders.order import Order
@@ -29,7 +32,29 @@ _ORDER_AMOUNTS = (
 _POSITION_AMOUNTS = ("qty", "cost_basis", "realised_pnl", "held_qty")
 _EXECUTION_AMOUNTS = ("qty", "price", "fee", "realised_pnl", "position_qty")
 _ACCOUNT_AMOUNTS = ("multiplier", "cash_available", "cash_held")
+_TURNOVER_AMOUNTS = Turnover.__struct_fields__
 _CASH = (LedgerAccount.CASH_AVAILABLE.value, LedgerAccount.CASH_HELD.value)
+
+_TURNOVER = text(
+    """
+    SELECT symbol,
+        coalesce(sum(qty) FILTER (WHERE side = 'buy'), 0) AS bought_qty,
+        coalesce(sum(qty * price) FILTER (WHERE side = 'buy'), 0) AS bought_value,
+        coalesce(sum(qty) FILTER (WHERE side = 'sell'), 0) AS sold_qty,
+        coalesce(sum(qty * price) FILTER (WHERE side = 'sell'), 0) AS sold_value,
+        sum(fee) AS fees
+    FROM executions WHERE account_id = :account_id AND executed_at_ns >= :since_ns GROUP BY symbol
+    """
+)
+_LAST_EXECUTION_PRICES = text(
+    """
+    SELECT wanted.symbol, last.price FROM unnest(CAST(:symbols AS text[])) AS wanted (symbol) CROSS JOIN LATERAL (
+        SELECT price FROM executions
+        WHERE account_id = :account_id AND symbol = wanted.symbol AND executed_at_ns < :before_ns
+        ORDER BY executed_at_ns DESC, seq DESC LIMIT 1
+    ) AS last
+    """
+)
 
 
 class PostgresTradingQueries:
@@ -40,18 +65,8 @@ class PostgresTradingQueries:
 
     async def account(self, account_id: AccountId) -> Account | None:
         """The account with its positions, without its open orders."""
-        columns = tables.accounts.c
-        query = select(tables.accounts).where(columns.account_id == account_id)
-        async with reading(self._engine) as connection:
-            # One snapshot, so that cash and positions are of the same moment.
-            await connection.execution_options(isolation_level="REPEATABLE READ")
-            row = (await connection.execute(query)).mappings().one_or_none()
-            if row is None:
-                return None
-            held = await _positions(connection, account_id)
-        values = _with_amounts(row, _ACCOUNT_AMOUNTS)
-        del values["shard"]
-        return Account(**values, positions={position.symbol: position for position in held})
+        async with self._snapshot() as connection:
+            return await _account(connection, account_id)
 
     async def orders(self, account_id: AccountId, order_filter: OrderFilter) -> list[Order]:
         """Orders of an account by submission time."""
@@ -152,6 +167,39 @@ class PostgresTradingQueries:
                 for ts_ns, amount, kind in await connection.execute(query)
             ]
 
+    async def activity(self, account_id: AccountId, since_ns: int) -> AccountActivity | None:
+        """The account with its positions, and what was executed and paid in or out at or after `since_ns`."""
+        async with self._snapshot() as connection:
+            account = await _account(connection, account_id)
+            if account is None:
+                return None
+            return AccountActivity(
+                account=account,
+                net_deposits=await _net_deposits(connection, account_id, since_ns),
+                turnover=await _turnover(connection, account_id, since_ns),
+            )
+
+    async def net_deposits(self, account_id: AccountId, since_ns: int) -> Decimal:
+        """Deposits less withdrawals at or after `since_ns`."""
+        async with reading(self._engine) as connection:
+            return await _net_deposits(connection, account_id, since_ns)
+
+    async def last_execution_prices(
+        self, account_id: AccountId, symbols: Sequence[Symbol], before_ns: int
+    ) -> Mapping[Symbol, Decimal]:
+        """The price of the account's last execution in each symbol before `before_ns`; without those that have none."""
+        parameters = {"account_id": account_id, "symbols": list(symbols), "before_ns": before_ns}
+        async with reading(self._engine) as connection:
+            rows = await connection.execute(_LAST_EXECUTION_PRICES, parameters)
+            return {symbol: tables.normalised(price) for symbol, price in rows}
+
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection all of whose reads are of the same moment, so that cash and positions belong together."""
+        async with reading(self._engine) as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
 
 def _by_client_id(account_id: AccountId, client_order_id: ClientOrderId) -> Select[Any]:
     columns = tables.orders.c
@@ -181,6 +229,44 @@ async def _one_order(connection: AsyncConnection, query: Select[Any]) -> Order |
     return None if row is None else _order(row)
 
 
+async def _account(connection: AsyncConnection, account_id: AccountId) -> Account | None:
+    query = select(tables.accounts).where(tables.accounts.c.account_id == account_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None
+    values = _with_amounts(row, _ACCOUNT_AMOUNTS)
+    del values["shard"]
+    held = await _positions(connection, account_id)
+    return Account(**values, positions={position.symbol: position for position in held})
+
+
+async def _net_deposits(connection: AsyncConnection, account_id: AccountId, since_ns: int) -> Decimal:
+    # Money from outside is the one thing on this ledger account, so these are few rows, whatever was traded.
+    posting, entry = tables.ledger_postings.c, tables.journal.c
+    query = (
+        select(func.coalesce(-func.sum(posting.amount), 0))
+        .join_from(
+            tables.ledger_postings,
+            tables.journal,
+            and_(posting.shard == entry.shard, posting.seq == entry.seq),
+        )
+        .where(
+            posting.account_id == account_id,
+            posting.ledger_account == LedgerAccount.EXTERNAL.value,
+            entry.ts_ns >= since_ns,
+        )
+    )
+    return tables.normalised(Decimal((await connection.execute(query)).scalar_one()))
+
+
+async def _turnover(
+    connection: AsyncConnection, account_id: AccountId, since_ns: int
+) -> dict[Symbol, Turnover]:
+    parameters = {"account_id": account_id, "since_ns": since_ns}
+    rows = (await connection.execute(_TURNOVER, parameters)).mappings()
+    return {row["symbol"]: Turnover(**_with_amounts(row, _TURNOVER_AMOUNTS, ("symbol",))) for row in rows}
+
+
 async def _positions(connection: AsyncConnection, account_id: AccountId) -> list[Position]:
     columns = tables.positions.c
     query = select(tables.positions).where(columns.account_id == account_id).order_by(columns.symbol)
@@ -196,8 +282,8 @@ def _order(row: RowMapping) -> Order:
     return order_from_row(_with_amounts(row, _ORDER_AMOUNTS))
 
 
-def _with_amounts(row: RowMapping, names: Sequence[str]) -> dict[str, Any]:
-    values: dict[str, Any] = dict(row)
+def _with_amounts(row: RowMapping, names: Sequence[str], without: Sequence[str] = ()) -> dict[str, Any]:
+    values: dict[str, Any] = {name: value for name, value in row.items() if name not in without}
     for name in names:
         if values[name] is not None:
             values[name] = tables.normalised(values[name])

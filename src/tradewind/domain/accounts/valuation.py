@@ -8,10 +8,19 @@ from tradewind.domain.identifiers import Symbol
 from tradewind.domain.market.instrument import Instrument
 from tradewind.domain.positions.position import Position
 
+MAINTENANCE_RATE = Decimal("0.3")
+"""Maintenance margin of marginable positions; FINRA Rule 4210 asks for 25 % (long) and 30 % (short)."""
+
 
 def margin_rate(instrument: Instrument, multiplier: Decimal) -> Decimal:
     """The part of a position's value that must be covered by equity: 1 when not marginable, else 1 / multiplier."""
     return 1 / multiplier if instrument.marginable else Decimal(1)
+
+
+def maintenance_rate(instrument: Instrument, multiplier: Decimal) -> Decimal:
+    """The part of a position's value that is shown as maintenance margin: `MAINTENANCE_RATE`, or `margin_rate` if less."""
+    rate = margin_rate(instrument, multiplier)
+    return min(rate, MAINTENANCE_RATE) if instrument.marginable else rate
 
 
 def mark_of(position: Position, marks: Mapping[Symbol, Decimal]) -> Decimal:

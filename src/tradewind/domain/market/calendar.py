@@ -26,6 +26,10 @@ class SessionCalendar(Protocol):
         """The end of the first session that ends after `ts_ns`."""
         ...
 
+    def previous_close_ns(self, ts_ns: int) -> int:
+        """The end of the last session that has ended by `ts_ns`: <= `ts_ns`."""
+        ...
+
 
 class AroundTheClock:
     """A market that never closes. Its sessions are the calendar days of New York, one after another."""
@@ -41,11 +45,13 @@ class AroundTheClock:
 
     def session_close_ns(self, ts_ns: int) -> int:
         """The next midnight of New York after `ts_ns`."""
-        if not self._day_start_ns <= ts_ns < self._day_end_ns:
-            today = datetime.fromtimestamp(ts_ns // NS_PER_S, self._zone).date()
-            self._day_start_ns = self._midnight_ns(datetime.combine(today, time()))
-            self._day_end_ns = self._midnight_ns(datetime.combine(today + timedelta(days=1), time()))
+        self._turn_to(ts_ns)
         return self._day_end_ns
+
+    def previous_close_ns(self, ts_ns: int) -> int:
+        """The last midnight of New York, `ts_ns` itself when it is one."""
+        self._turn_to(ts_ns)
+        return self._day_start_ns
 
     def next_open_ns(self, ts_ns: int) -> int:
         """The next midnight of New York: the next day's session starts as this one ends."""
@@ -54,6 +60,12 @@ class AroundTheClock:
     def next_close_ns(self, ts_ns: int) -> int:
         """The next midnight of New York."""
         return self.session_close_ns(ts_ns)
+
+    def _turn_to(self, ts_ns: int) -> None:
+        if not self._day_start_ns <= ts_ns < self._day_end_ns:
+            today = datetime.fromtimestamp(ts_ns // NS_PER_S, self._zone).date()
+            self._day_start_ns = self._midnight_ns(datetime.combine(today, time()))
+            self._day_end_ns = self._midnight_ns(datetime.combine(today + timedelta(days=1), time()))
 
     def _midnight_ns(self, naive: datetime) -> int:
         return int(naive.replace(tzinfo=self._zone).timestamp()) * NS_PER_S

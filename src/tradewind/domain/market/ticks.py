@@ -51,4 +51,22 @@ class Bar(msgspec.Struct, frozen=True, gc=False, tag="bar"):
     vwap: Decimal
 
 
-MarketEvent = Quote | Trade | Bar
+class DailyBar(msgspec.Struct, frozen=True, gc=False, tag="daily"):
+    """The bar of a day so far, told anew with every minute bar: its last telling is the whole day's.
+
+    A type of its own, so that nobody takes a day that still runs for a finished `Bar`. Fields are a `Bar`'s; the day
+    is that of the timeframe 1Day.
+    """
+
+    symbol: Symbol
+    start_ns: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    trade_count: int
+    vwap: Decimal
+
+
+MarketEvent = Quote | Trade | Bar | DailyBar

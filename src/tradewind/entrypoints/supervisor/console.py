@@ -95,10 +95,24 @@ def printable(text: str) -> str:
 
 
 def _value(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if text and text.isprintable() and " " not in text:
-        return text
-    return printable(json.dumps(text, ensure_ascii=False))  # which escapes some control characters, not all
+    if isinstance(value, str):
+        return _text(value, reserved=" ")
+    if isinstance(value, list) and value and not any(isinstance(item, list | dict) for item in value):
+        return ",".join(
+            _text(item, reserved=" ,") if isinstance(item, str) else _json(item) for item in value
+        )
+    return _json(value)
+
+
+def _text(text: str, *, reserved: str) -> str:
+    """As it is where nobody can mistake where it begins and ends, else quoted."""
+    is_plain = text and text.isprintable() and not any(character in text for character in reserved)
+    return text if is_plain else _json(text)
+
+
+def _json(value: Any) -> str:
+    # JSON escapes some control characters, not all.
+    return printable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 class Console:

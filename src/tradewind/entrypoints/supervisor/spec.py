@@ -19,7 +19,8 @@ class ProcessSpec:
     """One process to run.
 
     `prepare` blocks and is called before every start; `is_ready` is asked until it says yes after the first start;
-    `is_alive`, where given, is asked for ever, and a process that says no too often is started anew.
+    `is_alive`, where given, is asked for ever, and a process that says no too often is started anew. A line that
+    contains one of `unshown_texts` is not shown.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ProcessSpec:
     user: ServerUser | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 10.0
+    unshown_texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,11 +60,15 @@ class Supervisor:
         """Show a line of the supervisor's own."""
         self._console.show(SUPERVISOR_NAME, line)
 
+    def _show(self, spec: ProcessSpec, line: str) -> None:
+        if not any(text in line for text in spec.unshown_texts):
+            self._console.show(spec.name, line)
+
     def _child(self, spec: ProcessSpec) -> Child:
         return Child(
             spec,
             patience=self._patience,
-            show=lambda line: self._console.show(spec.name, line),
+            show=lambda line: self._show(spec, line),
             say=self.say,
             on_change=lambda: self._on_change(self.pids()),
         )

@@ -64,6 +64,7 @@ def server_spec(server: PrivateServer) -> ProcessSpec:
         user=server.user,
         stop_signal=server.stop_signal,
         stop_timeout_s=SERVER_STOP_TIMEOUT_S,
+        unshown_texts=server.unshown_texts,
     )
 
 

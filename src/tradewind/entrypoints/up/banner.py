@@ -12,9 +12,16 @@ from tradewind.settings import Settings
 
 
 def print_banner(
-    stream: TextIO, settings: Settings, seeded: SeededPlatform | None, fresh: SeededCredentials | None
+    stream: TextIO,
+    settings: Settings,
+    seeded: SeededPlatform | None,
+    fresh: SeededCredentials | None,
+    strategy_problem: str | None = None,
 ) -> None:
-    """URLs, the seeded user and key, and one line to try; secrets only when they were made by this start."""
+    """URLs, the seeded user and key, and one line to try; secrets only when they were made by this start.
+
+    A strategy that does not run comes first: nobody must think that it trades.
+    """
     console = Console(file=stream, highlight=False, soft_wrap=True)
     host = reachable_host(settings.bind_host)
     shown_host = f"[{host}]" if ":" in host else host
@@ -28,7 +35,14 @@ def print_banner(
         ("Data", str(settings.data_dir.absolute())),
     ]
     console.print()
-    console.print("[bold green]Tradewind is ready.[/bold green] Ctrl-C stops it; everything is kept.")
+    if strategy_problem is None:
+        console.print("[bold green]Tradewind is ready.[/bold green] Ctrl-C stops it; everything is kept.")
+    else:
+        console.print(
+            "[bold yellow]Tradewind is ready, but its strategy does not run.[/bold yellow]"
+            " Ctrl-C stops it; everything is kept."
+        )
+        rows.insert(0, ("Strategy", f"{settings.strategy} {strategy_problem}"))
     console.print()
     for name, value in rows:
         console.print(f"  [bold]{name:<12}[/bold] {escape(value)}")

@@ -25,11 +25,13 @@ from tradewind.entrypoints.up.banner import print_banner
 from tradewind.entrypoints.up.errors import PlatformError
 from tradewind.entrypoints.up.left_behind import stop_services_left_behind
 from tradewind.entrypoints.up.options import UpOptions
-from tradewind.entrypoints.up.public_ports import PortClaims, with_free_ports
+from tradewind.entrypoints.up.public_ports import PortClaims, reachable_host, with_free_ports
 from tradewind.entrypoints.up.run_file import RunFile, describe
 from tradewind.entrypoints.up.seed import SeededCredentials, seed_platform
 from tradewind.entrypoints.up.seeded import SeededPlatform, recall, remember
-from tradewind.entrypoints.up.service_specs import service_spec
+from tradewind.entrypoints.up.service_specs import service_environment, service_spec
+from tradewind.entrypoints.up.strategy_readiness import strategy_problem
+from tradewind.entrypoints.up.strategy_setting import require_strategy
 from tradewind.ports.errors import StoreUnavailable
 from tradewind.settings import Settings
 
@@ -43,6 +45,7 @@ def run_platform(settings: Settings, options: UpOptions) -> None:
 
     Raises `PlatformError` or `EmbeddedServerError`, whose messages are one line and say the mend.
     """
+    require_strategy(settings, service_environment(settings, os.environ))
     data = DataDirectory(settings.data_dir)
     with data.locked(), PortClaims() as claims:
         console = console_on_standard_output(options.log_format, no_colour=os.environ.get("NO_COLOR", ""))
@@ -106,9 +109,12 @@ class Platform:
                 self._settings, strategy_account_id=seeded.strategy_account_id
             )
         await self._supervisor.start_stage([service_spec(name, self._settings) for name in OTHER_SERVICES])
+        problem = await strategy_problem(
+            reachable_host(self._settings.bind_host), self._settings.strategy_port
+        )
         # Among JSON lines the banner would be the one thing that no program can read.
         stream = sys.stderr if self._options.log_format == "json" else sys.stdout
-        print_banner(stream, self._settings, seeded, fresh)
+        print_banner(stream, self._settings, seeded, fresh, problem)
         # Last: who waits for the run file to say so finds everything there, the banner's key too.
         self._run_file.mark_ready()
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from tradewind.entrypoints.supervisor.http_check import http_check
 from tradewind.entrypoints.supervisor.spec import ProcessSpec
 from tradewind.entrypoints.up.public_ports import PORT_SETTING_OF_SERVICE, reachable_host
+from tradewind.entrypoints.up.strategy_readiness import ready_but_for_strategy
 from tradewind.settings import FILE_SUFFIX, Settings, described_settings, to_environment
 
 SERVICE_STOP_TIMEOUT_S = 10.0
+STRATEGY_SERVICE = "strategy-service"
 
 
 def service_spec(name: str, settings: Settings) -> ProcessSpec:
@@ -22,7 +24,9 @@ def service_spec(name: str, settings: Settings) -> ProcessSpec:
         argv=tuple(service_arguments(name)),
         environment=service_environment(settings, os.environ),
         folder=Path.cwd(),
-        is_ready=http_check(host, port, "/ready"),
+        is_ready=ready_but_for_strategy(host, port)
+        if name == STRATEGY_SERVICE
+        else http_check(host, port, "/ready"),
         is_alive=http_check(host, port, "/health"),
         stop_timeout_s=SERVICE_STOP_TIMEOUT_S,
     )

@@ -8,10 +8,10 @@ from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.middleware import ASGIMiddleware
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from tradewind.operations.docs_page import DOCS_PATH, OfflineDocsPage
 from tradewind.operations.http import AsgiApp, OperationsMiddleware
 from tradewind.operations.logging import bind_correlation_id
 from tradewind.operations.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
@@ -91,8 +91,8 @@ def _openapi(version: str) -> OpenAPIConfig:
         title="Tradewind analytics",
         version=version,
         description="How well an account did: return, drawdown, ratios, equity over time and round trips.",
-        path="/docs",
-        render_plugins=[SwaggerRenderPlugin(path="/"), JsonRenderPlugin(path="/openapi.json")],
+        path=DOCS_PATH,
+        render_plugins=[OfflineDocsPage()],
         use_handler_docstrings=True,
         security=[{"key id": [], "key secret": []}, {"access token": []}],
         components=Components(

@@ -1,13 +1,15 @@
 """The HTTP routes: read the parameters, check whose account it is, answer."""
 
+from types import MappingProxyType
 from typing import Annotated
 
 from litestar import Controller, get
 from litestar.datastructures import ResponseHeader
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter, SkipValidation
 
+from tradewind.domain.identifiers import AccountId
 from tradewind.ports.authentication import Principal
 from tradewind.services.analytics.analysis import Analytics
 from tradewind.services.analytics.answers import (
@@ -17,7 +19,13 @@ from tradewind.services.analytics.answers import (
     TradesAnswer,
 )
 from tradewind.services.analytics.errors import AccountNotFound
-from tradewind.services.analytics.period import ALLOWED_TIMES, TRADES_LIMIT_MAX, parse_limit, parse_period
+from tradewind.services.analytics.period import (
+    ALLOWED_TIMES,
+    TRADES_LIMIT_MAX,
+    RequestedPeriod,
+    parse_limit,
+    parse_period,
+)
 
 DEFAULT_TRADES_LIMIT = 100
 
@@ -40,6 +48,8 @@ _Limit = Annotated[
 ]
 _Principal = NamedDependency[SkipValidation[Principal]]
 _Analytics = NamedDependency[SkipValidation[Analytics]]
+_OwnAccountId = NamedDependency[SkipValidation[AccountId]]
+_Period = NamedDependency[SkipValidation[RequestedPeriod]]
 
 _ERRORS = {
     401: ResponseSpec(ErrorAnswer, description="No or wrong credentials."),
@@ -49,6 +59,23 @@ _ERRORS = {
 }
 
 
+async def provide_own_account_id(account_id: _AccountId, principal: _Principal) -> AccountId:
+    """The account of the path, if it is the caller's. Raises `AccountNotFound`."""
+    if account_id not in principal.account_ids:
+        raise AccountNotFound(account_id)
+    return account_id
+
+
+async def provide_period(
+    own_account_id: _OwnAccountId,  # whose account it is comes before what is asked of it
+    start: _Start = None,
+    end: _End = None,
+    timeframe: _TimeframeText = None,
+) -> RequestedPeriod:
+    """The period that the query asks for. Raises `InvalidParameter`."""
+    return parse_period(start, end, timeframe)
+
+
 class AccountAnalytics(Controller):
     """How well an account did."""
 
@@ -56,51 +83,33 @@ class AccountAnalytics(Controller):
     tags = ("Analytics",)
     responses = _ERRORS
     response_headers = (ResponseHeader(name="Cache-Control", value="no-store"),)
+    dependencies = MappingProxyType(
+        {"own_account_id": Provide(provide_own_account_id), "period": Provide(provide_period)}
+    )
 
     @get("/performance", summary="Return, drawdown, ratios and trade figures")
     async def performance(
-        self,
-        account_id: _AccountId,
-        principal: _Principal,
-        analytics: _Analytics,
-        start: _Start = None,
-        end: _End = None,
-        timeframe: _TimeframeText = None,
+        self, own_account_id: _OwnAccountId, period: _Period, analytics: _Analytics
     ) -> PerformanceAnswer:
         """The figures of one account over a period."""
-        _require_own(account_id, principal)
-        return await analytics.performance(account_id, parse_period(start, end, timeframe))
+        return await analytics.performance(own_account_id, period)
 
     @get("/equity-curve", summary="Equity over time")
     async def equity_curve(
-        self,
-        account_id: _AccountId,
-        principal: _Principal,
-        analytics: _Analytics,
-        start: _Start = None,
-        end: _End = None,
-        timeframe: _TimeframeText = None,
+        self, own_account_id: _OwnAccountId, period: _Period, analytics: _Analytics
     ) -> EquityCurveAnswer:
         """Equity, cash and return at every step of a period."""
-        _require_own(account_id, principal)
-        return await analytics.equity_curve(account_id, parse_period(start, end, timeframe))
+        return await analytics.equity_curve(own_account_id, period)
 
     @get("/trades", summary="Round trips")
     async def trades(
         self,
-        account_id: _AccountId,
-        principal: _Principal,
+        own_account_id: _OwnAccountId,
         analytics: _Analytics,
         start: _Start = None,
         end: _End = None,
         limit: _Limit = None,
     ) -> TradesAnswer:
         """Positions that went from flat to flat and ended in the period."""
-        _require_own(account_id, principal)
         rows = parse_limit(limit, DEFAULT_TRADES_LIMIT)
-        return await analytics.trades(account_id, parse_period(start, end, timeframe=None), rows)
-
-
-def _require_own(account_id: str, principal: Principal) -> None:
-    if account_id not in principal.account_ids:
-        raise AccountNotFound(account_id)
+        return await analytics.trades(own_account_id, parse_period(start, end, timeframe=None), rows)

@@ -13,8 +13,9 @@ from tradewind.ports.bus import CommandBus
 from tradewind.ports.clock import Clock
 from tradewind.ports.credentials import AccessTokenIssuer, CredentialStore, PasswordHasher, SecretSource
 from tradewind.ports.ids import IdSource
-from tradewind.ports.market_data import MarketDataSubscriber
+from tradewind.ports.market_data import BarStore, MarketDataSubscriber
 from tradewind.ports.trading_queries import TradingQueries
+from tradewind.services.gateway.account.last_day import LastDayReader
 from tradewind.services.gateway.auth.sessions import LoginSessions
 from tradewind.services.gateway.commands import CommandSender
 from tradewind.services.gateway.context import SCOPE_KEY, RequestContext
@@ -24,6 +25,8 @@ from tradewind.services.gateway.orders.management import OrderManagement
 from tradewind.services.gateway.orders.submit import OrderSubmission
 from tradewind.services.gateway.orders.view import OrderFormat
 from tradewind.services.gateway.positions.book import PositionBook
+from tradewind.services.gateway.positions.reader import PositionReader
+from tradewind.services.gateway.previous_closes import PreviousCloses
 
 Sender = NamedDependency[SkipValidation[Principal]]
 """A handler's argument `principal`: who sent the request."""
@@ -42,6 +45,10 @@ class GatewayDependencies(msgspec.Struct, frozen=True, kw_only=True):
     """The bus's reply channel."""
     queries: TradingQueries
     market_data: MarketDataSubscriber
+    bars: BarStore
+    """Bars of the market that is traded."""
+    close_timeframe: str
+    """The timeframe of those bars from which closing prices are taken."""
     order_format: OrderFormat
     calendar: SessionCalendar
     ids: IdSource
@@ -63,7 +70,15 @@ class GatewayParts:
         )
         self.submission = OrderSubmission(sender, self.directory, given.order_format)
         self.orders = OrderManagement(sender, given.queries, self.directory, given.order_format)
-        self.positions = PositionBook(sender, given.queries, self.directory, self.marks, given.order_format)
+        closes = PreviousCloses(given.bars, given.close_timeframe, given.calendar, self.marks, given.clock)
+        self.last_days = LastDayReader(given.queries, closes, self.directory, given.calendar, given.clock)
+        self.positions = PositionBook(
+            PositionReader(given.queries, self.directory, self.marks, closes, given.calendar, given.clock),
+            sender,
+            given.queries,
+            self.directory,
+            given.order_format,
+        )
         self.sessions = LoginSessions(
             given.credentials,
             given.password_hasher,

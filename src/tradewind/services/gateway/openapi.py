@@ -15,7 +15,7 @@ from litestar.openapi.spec import (
 )
 
 from tradewind.domain.orders.terms import OrderType, Side, TimeInForce
-from tradewind.services.gateway.docs_page import OfflineDocsPage
+from tradewind.operations.docs_page import DOCS_PATH, OfflineDocsPage
 
 SECURITY: list[dict[str, list[str]]] = [{"key_id": [], "secret_key": []}, {"bearer": []}, {"basic": []}]
 """Any one of these: the pair of headers, a Bearer token, or Basic with key id and secret."""
@@ -29,7 +29,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
         title="Tradewind API",
         version=version,
         description="Trading in the format of Alpaca's Trading API v2.",
-        path="/docs",
+        path=DOCS_PATH,
         render_plugins=[OfflineDocsPage()],
         components=Components(
             security_schemes={

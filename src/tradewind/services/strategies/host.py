@@ -9,7 +9,7 @@ import msgspec
 from tradewind.domain.commands import CancelOrder, ClosePosition, SubmitOrder
 from tradewind.domain.identifiers import AccountId, ClientOrderId, Symbol
 from tradewind.domain.market.instrument import AssetClass, Instrument
-from tradewind.domain.market.ticks import Bar, MarketEvent, Quote
+from tradewind.domain.market.ticks import Bar, DailyBar, MarketEvent, Quote
 from tradewind.domain.market.timeframe import Timeframe
 from tradewind.domain.orders.order import Order
 from tradewind.domain.orders.state_machine import OrderStatus
@@ -20,6 +20,7 @@ from tradewind.ports.errors import Overloaded
 from tradewind.ports.ids import IdSource
 from tradewind.services.strategies.account_view import AccountView
 from tradewind.services.strategies.order_sender import WAITING_COMMANDS_MAX, OrderSender
+from tradewind.services.strategies.status import StrategyStatus
 from tradewind.strategy import Fill, Position, Strategy, StrategyLog
 
 _log = get_logger(__name__)
@@ -49,6 +50,7 @@ class StrategyHost:
         sender: OrderSender,
         clock: Clock,
         ids: IdSource,
+        status: StrategyStatus,
     ) -> None:
         self.account = account
         self.has_failed = False
@@ -58,6 +60,7 @@ class StrategyHost:
         self._sender = sender
         self._clock = clock
         self._ids = ids
+        self._status = status
         self._bar_duration_ns = Timeframe.parse(assignment.timeframe).duration_ns
         self._own_ids: set[ClientOrderId] = set()
         self._now_ns = 0
@@ -177,6 +180,8 @@ class StrategyHost:
     def start(self) -> None:
         """Call `on_start`."""
         self._call(self._strategy.on_start)
+        if not self.has_failed:
+            self._status.runs()
 
     def stop(self) -> None:
         """Call `on_stop`."""
@@ -185,6 +190,8 @@ class StrategyHost:
     def on_market(self, events: Sequence[MarketEvent]) -> None:
         """Hand on the events of the strategy's symbols, and the bars of its timeframe."""
         for event in events:
+            if isinstance(event, DailyBar):
+                continue  # nothing new: the minute bar came with it
             self.account.mark(event)
             if event.symbol not in self._assignment.symbols:
                 continue
@@ -224,8 +231,9 @@ class StrategyHost:
             return
         try:
             method(*arguments)
-        except Exception:  # noqa: BLE001 - the author's code may raise anything, and must not stop the service
+        except Exception as error:  # noqa: BLE001 - the author's code may raise anything, and must not stop the service
             self.has_failed = True
+            self._status.fails(method.__name__, error)
             _log.exception(
                 "strategy failed and is stopped; its open orders are cancelled, its positions stay",
                 strategy=type(self._strategy).__name__,

@@ -1,13 +1,15 @@
-"""Market data from a feed to everyone: builds bars, publishes, stores."""
+"""Market data from a feed to everyone: builds bars and running days, publishes, stores."""
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from tradewind.domain.market.bar_aggregator import BarAggregator
+from tradewind.domain.market.daily_bars import DailyBars
 from tradewind.domain.market.ticks import Bar, MarketEvent, Quote, Trade
 from tradewind.domain.market.timeframe import Timeframe
 from tradewind.operations.backoff import Backoff
@@ -20,6 +22,8 @@ from tradewind.services.strategies.bar_spool import BarSpool
 
 OUTAGE_LOG_INTERVAL_S = 10.0
 """While the bus is away, one line is logged this often."""
+
+Value = TypeVar("Value")
 
 _log = get_logger(__name__)
 
@@ -34,19 +38,22 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
 class Ingest:
     """Runs one feed. Market data is best effort: what cannot be published now is dropped, bars are stored anyway.
 
-    `open_feed` makes a feed that begins now. `may_act` is asked before anything leaves: false once the lease is over.
+    `open_feed` makes a feed that begins now; `earlier_minutes` reads the minute bars of the running day that came before.
+    `may_act` is asked before anything leaves: false once the lease is over.
     """
 
     def __init__(
         self,
         *,
         open_feed: Callable[[], Awaitable[Feed]],
+        earlier_minutes: Callable[[], Awaitable[Sequence[Bar]]],
         plan: IngestPlan,
         publisher: MarketDataPublisher,
         spool: BarSpool,
         may_act: Callable[[], bool],
     ) -> None:
         self._open_feed = open_feed
+        self._earlier_minutes = earlier_minutes
         self._plan = plan
         self._publisher = publisher
         self._spool = spool
@@ -67,7 +74,8 @@ class Ingest:
         storing = asyncio.create_task(self._spool.run(), name="bar storage")
         FEED_LEASE_HELD.set(1)
         try:
-            await self._run_feed(await self._open(), aggregator)
+            days = DailyBars(await self._persist(self._earlier_minutes))
+            await self._run_feed(await self._persist(self._open_feed), aggregator, days)
             self.ended.set()
             await asyncio.Event().wait()
         finally:
@@ -77,24 +85,24 @@ class Ingest:
             if self._may_act():
                 await self._spool.drain()
 
-    async def _open(self) -> Feed:
+    async def _persist(self, read: Callable[[], Awaitable[Value]]) -> Value:
         backoff = Backoff(initial_s=0.2, maximum_s=5.0, factor=2.0, source=random.Random())  # noqa: S311
         while True:
             try:
-                return await self._open_feed()
+                return await read()
             except StoreUnavailable as error:
                 delay_s = backoff.next_delay_s()
                 _log.warning("feed waits for the store", error=str(error), retry_in_s=round(delay_s, 2))
                 await asyncio.sleep(delay_s)
 
-    async def _run_feed(self, feed: Feed, aggregator: BarAggregator) -> None:
+    async def _run_feed(self, feed: Feed, aggregator: BarAggregator, days: DailyBars) -> None:
         _log.info("feed started", feed=feed.name, timeframes=[str(t) for t in self._plan.timeframes])
         async for batch in feed.stream():
             # Without the lease nothing leaves; the loss itself ends this task within a heartbeat.
             if self._may_act():
                 self._last_event_s = time.monotonic()
-                await self._hand_on(_with_bars(batch, aggregator))
-        await self._hand_on(list(aggregator.flush()))
+                await self._hand_on(list(_with_days(_with_bars(batch, aggregator), days)))
+        await self._hand_on(list(_with_days(aggregator.flush(), days)))
         _log.info("feed ended", feed=feed.name, late_trades=aggregator.late_trades)
 
     async def _hand_on(self, events: list[MarketEvent]) -> None:
@@ -123,12 +131,21 @@ def _with_bars(batch: Sequence[MarketEvent], aggregator: BarAggregator) -> list[
     """The batch with every bar put in where the time of the events completes it."""
     events: list[MarketEvent] = []
     for event in batch:
-        if not isinstance(event, Bar):
+        if isinstance(event, Quote | Trade):
             events += aggregator.advance(event.ts_ns)
         if isinstance(event, Trade):
             events += aggregator.on_trade(event)
         events.append(event)
     return events
+
+
+def _with_days(events: Sequence[MarketEvent], days: DailyBars) -> Iterator[MarketEvent]:
+    """The events, and after each minute bar the day so far."""
+    for event in events:
+        yield event
+        day = days.on_bar(event) if isinstance(event, Bar) else None
+        if day is not None:
+            yield day
 
 
 _QUOTES = FEED_EVENTS.labels(kind="quote")

@@ -14,13 +14,20 @@ ACQUIRE_INTERVAL_S = 1.0
 _log = get_logger(__name__)
 
 
-async def run_while_leading(lease: Lease, work: Callable[[], Awaitable[None]]) -> None:
+def nothing_to_note() -> None:
+    """For work that nobody asks about while it stands by."""
+
+
+async def run_while_leading(
+    lease: Lease, work: Callable[[], Awaitable[None]], on_standby: Callable[[], None] = nothing_to_note
+) -> None:
     """Acquire the lease, run `work`, and do so again whenever the lease is lost; returns when `work` returns.
 
-    A lost lease cancels `work`. The lease is given up when `work` ends in any way.
+    A lost lease cancels `work`. The lease is given up when `work` ends in any way. `on_standby` is called when another
+    replica turns out to hold the lease.
     """
     while True:
-        await _acquire(lease)
+        await _acquire(lease, on_standby)
         _log.info("lease acquired", lease=lease.name)
         try:
             if await _work_while_held(lease, work):
@@ -30,12 +37,13 @@ async def run_while_leading(lease: Lease, work: Callable[[], Awaitable[None]]) -
         _log.warning("lease lost, waiting for it again", lease=lease.name)
 
 
-async def _acquire(lease: Lease) -> None:
+async def _acquire(lease: Lease, on_standby: Callable[[], None]) -> None:
     has_complained = False
     while True:
         try:
             if await lease.try_acquire():
                 return
+            on_standby()
             if not has_complained:
                 _log.info("another replica holds the lease, waiting", lease=lease.name)
         except StoreUnavailable as error:

@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from tradewind.services.strategies.status import described
 from tradewind.strategy import Strategy
 
+NO_STRATEGY = "none"
+"""The reference that means: run none."""
 ALLOWED = "FILE.py:Class or package.module:Class"
 
 
@@ -30,13 +33,22 @@ def load_strategy(reference: str) -> type[Strategy]:
     return found
 
 
+def try_strategy(reference: str) -> None:
+    """Load the class and make one, as the service will. Raises `StrategyNotFound`."""
+    strategy = load_strategy(reference)
+    try:
+        strategy()
+    except (Exception, SystemExit) as error:  # foreign code runs here, and may raise anything
+        raise StrategyNotFound(f"{reference} cannot be made: {described(error)}") from error
+
+
 def _module_by_name(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise StrategyNotFound(f"module {error.name} is not installed (wanted for {name})") from error
-    except Exception as error:  # foreign code runs here, and may raise anything
-        raise StrategyNotFound(f"{name} cannot be imported: {_one_line(error)}") from error
+    except (Exception, SystemExit) as error:  # foreign code runs here, and may raise anything
+        raise StrategyNotFound(f"{name} cannot be imported: {described(error)}") from error
 
 
 def _module_from_file(path: Path) -> ModuleType:
@@ -50,9 +62,9 @@ def _module_from_file(path: Path) -> ModuleType:
     sys.modules[name] = module  # annotations are resolved through it
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # foreign code runs here, and may raise anything
+    except (Exception, SystemExit) as error:  # foreign code runs here, and may raise anything
         del sys.modules[name]
-        raise StrategyNotFound(f"{path} cannot be loaded: {_one_line(error)}") from error
+        raise StrategyNotFound(f"{path} cannot be loaded: {described(error)}") from error
     return module
 
 
@@ -62,7 +74,3 @@ def _strategies_in(module: ModuleType) -> list[str]:
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, Strategy) and value is not Strategy
     ]
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

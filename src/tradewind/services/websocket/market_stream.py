@@ -1,6 +1,7 @@
 """Alpaca's market-data streams (`/v2/{feed}`, `/v1beta3/crypto/us`): trades, quotes and bars by subscription.
 
-Bars are those of one minute. Further channels are taken and kept, but nothing is sent on them: see `subscriptions`.
+Bars are those of one minute; daily bars tell the day so far with each of them. Further channels are taken and kept, but
+nothing is sent on them: see `subscriptions`.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """What one client of a market-data stream asked for.
 
-Channels without a source of data here (updated and daily bars, statuses, price bands, order books, corrections and
-cancellations of trades) are taken and told back as asked, since clients expect their whole state in every answer;
-nothing is ever sent on them.
+Channels on which nothing can happen here are taken and told back as asked, since clients expect their whole state in
+every answer; nothing is ever sent on them. These are statuses, price bands, order books, corrections and cancellations
+of trades, which no feed here has, and updated bars: a bar that was sent is final, because late trades do not enter it.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,11 +11,11 @@ from enum import Enum
 import msgspec
 
 from tradewind.domain.identifiers import Symbol
-from tradewind.domain.market.ticks import Bar, MarketEvent, Quote, Trade
+from tradewind.domain.market.ticks import Bar, DailyBar, MarketEvent, Quote, Trade
 
 WILDCARD = "*"
 STREAMED_TIMEFRAME = "1Min"
-"""Bars of this timeframe alone are sent."""
+"""Bars of this timeframe alone are sent on the channel `bars`."""
 
 _IMPLIED_BY_TRADES = ("corrections", "cancelErrors")
 
@@ -40,11 +40,12 @@ class Interest(msgspec.Struct, frozen=True):
     trades: frozenset[Symbol]
     quotes: frozenset[Symbol]
     bars: frozenset[Symbol]
+    daily_bars: frozenset[Symbol]
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is wanted."""
-        return not (self.trades or self.quotes or self.bars)
+        return not (self.trades or self.quotes or self.bars or self.daily_bars)
 
     def covers(self, event: MarketEvent) -> bool:
         """Whether the event is wanted."""
@@ -56,6 +57,8 @@ class Interest(msgspec.Struct, frozen=True):
                 symbols = self.trades
             case Bar():
                 symbols = self.bars if event.timeframe == STREAMED_TIMEFRAME else frozenset()
+            case DailyBar():
+                symbols = self.daily_bars
         if event.symbol in symbols:
             return self.feed.carries(event.symbol)
         return WILDCARD in symbols and self.feed.carries(event.symbol)
@@ -105,9 +108,8 @@ class Subscriptions:
     def interest(self) -> Interest:
         """What of it can be sent."""
         wanted = self._channels
-        return Interest(
-            self._feed, frozenset(wanted["trades"]), frozenset(wanted["quotes"]), frozenset(wanted["bars"])
-        )
+        channels = ("trades", "quotes", "bars", "dailyBars")
+        return Interest(self._feed, *(frozenset(wanted[channel]) for channel in channels))
 
     def _require_known(self, channels: Mapping[str, Collection[Symbol]]) -> None:
         for channel in channels:

@@ -157,3 +157,64 @@ def test_every_trade_is_in_one_bar_or_late_and_no_bar_comes_twice(
     for bar in bars:
         assert bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high
         assert bar.low <= bar.vwap <= bar.high
+
+
+def test_a_trade_at_the_very_end_of_an_interval_belongs_to_the_next() -> None:
+    aggregator = BarAggregator([MINUTE])
+    aggregator.on_trade(trade(60, "10"))
+    last_ns = Trade("AAPL", Decimal(11), Decimal(1), 120 * NS_PER_S - 1, 1)
+    assert aggregator.on_trade(last_ns) == []
+    (bar,) = aggregator.on_trade(trade(120, "12"))
+    assert (bar.start_ns, bar.open, bar.close) == (60 * NS_PER_S, Decimal(10), Decimal(11))
+    assert [bar.start_ns for bar in aggregator.flush()] == [120 * NS_PER_S]
+
+
+def test_a_quiet_hour_between_two_trades_gives_no_bars() -> None:
+    aggregator = BarAggregator([MINUTE])
+    aggregator.on_trade(trade(0, "10"))
+    assert [bar.start_ns for bar in aggregator.advance(1_800 * NS_PER_S)] == [0]
+    assert aggregator.on_trade(trade(3_600, "11")) == []
+    assert [bar.start_ns for bar in aggregator.flush()] == [3_600 * NS_PER_S]
+
+
+def test_a_single_trade_is_a_whole_bar() -> None:
+    aggregator = BarAggregator([MINUTE])
+    aggregator.on_trade(trade(61, "10.5", "3"))
+    (bar,) = aggregator.flush()
+    assert bar.open == bar.high == bar.low == bar.close == bar.vwap == Decimal("10.5")
+    assert (bar.volume, bar.trade_count) == (Decimal(3), 1)
+
+
+def test_trades_of_the_same_instant_open_and_close_by_their_ids() -> None:
+    aggregator = BarAggregator([MINUTE])
+    for price, trade_id in (("11", 2), ("12", 3), ("10", 1)):
+        aggregator.on_trade(trade(5, price, trade_id=trade_id))
+    (bar,) = aggregator.flush()
+    assert (bar.open, bar.close) == (Decimal(10), Decimal(12))
+
+
+def test_a_clock_that_is_set_back_opens_no_interval_again() -> None:
+    aggregator = BarAggregator([MINUTE])
+    aggregator.on_trade(trade(60, "10"))
+    assert len(aggregator.advance(120 * NS_PER_S)) == 1
+    assert aggregator.advance(90 * NS_PER_S) == []
+    assert aggregator.on_trade(trade(119, "99")) == []
+    assert (aggregator.late_trades, aggregator.flush()) == (1, [])
+
+
+def test_a_late_trade_of_a_short_bar_may_be_in_time_for_a_long_one() -> None:
+    aggregator = BarAggregator([FIVE_SECONDS, MINUTE])
+    aggregator.on_trade(trade(3, "10"))
+    aggregator.advance(30 * NS_PER_S)
+    aggregator.on_trade(trade(4, "12"))
+    assert aggregator.late_trades == 1
+    assert [(bar.timeframe, bar.high) for bar in aggregator.flush()] == [("1Min", Decimal(12))]
+
+
+def test_a_week_of_trading_begins_on_monday() -> None:
+    sunday_s = 3 * 86_400  # 1970-01-04
+    aggregator = BarAggregator([WEEK])
+    aggregator.on_trade(trade(sunday_s + 86_399, "10"))
+    (before,) = aggregator.on_trade(trade(sunday_s + 86_400, "11"))
+    assert before.start_ns == -3 * 86_400 * NS_PER_S  # the Monday before the epoch
+    assert [bar.start_ns for bar in aggregator.flush()] == [4 * 86_400 * NS_PER_S]

@@ -34,3 +34,16 @@ def test_answers_do_not_depend_on_earlier_questions() -> None:
     assert calendar.session_close_ns(_ns("2024-07-15T12:00:00")) == _ns("2024-07-16T04:00:00")
     assert calendar.session_close_ns(_ns("2024-01-15T12:00:00")) == _ns("2024-01-16T05:00:00")
     assert calendar.session_close_ns(_ns("2024-07-15T12:00:00")) == _ns("2024-07-16T04:00:00")
+
+
+@pytest.mark.parametrize(
+    ("at", "close"),
+    [
+        ("2024-01-15T12:00:00", "2024-01-15T05:00:00"),
+        ("2024-07-16T03:59:59", "2024-07-15T04:00:00"),
+        ("2024-07-16T04:00:00", "2024-07-16T04:00:00"),  # the close itself has ended the session
+        ("2024-11-04T04:59:59", "2024-11-03T04:00:00"),
+    ],
+)
+def test_the_previous_close_is_the_last_midnight_in_new_york(at: str, close: str) -> None:
+    assert AroundTheClock().previous_close_ns(_ns(at)) == _ns(close)

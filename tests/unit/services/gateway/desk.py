@@ -11,6 +11,7 @@ from tradewind.adapters.alpaca.order_format import alpaca_order
 from tradewind.adapters.auth.api_keys import RandomSecretSource
 from tradewind.adapters.auth.authenticator import CredentialAuthenticator
 from tradewind.adapters.auth.tokens import AccessTokens
+from tradewind.adapters.memory.bar_store import MemoryBarStore
 from tradewind.adapters.memory.command_bus import MemoryCommandBus
 from tradewind.adapters.memory.credentials import MemoryCredentialStore
 from tradewind.adapters.memory.market_data import MemoryMarketData
@@ -27,7 +28,14 @@ from tradewind.domain.commands import (
     ReplaceOrder,
     SubmitOrder,
 )
-from tradewind.domain.events import CommandRefused, OrderCancelRequested, OrderReplaceRequested
+from tradewind.domain.events import (
+    CashDeposited,
+    CashWithdrawn,
+    CommandRefused,
+    OrderCancelRequested,
+    OrderExecuted,
+    OrderReplaceRequested,
+)
 from tradewind.domain.market.calendar import AroundTheClock
 from tradewind.domain.market.ticks import Trade
 from tradewind.domain.market.universe import default_universe
@@ -37,6 +45,7 @@ from tradewind.domain.venue_reports import VenueAccepted, VenueCanceled, VenueEx
 from tradewind.engine.trading_core import TradingCore
 from tradewind.ports.credentials import ApiKey, KeyPair, fingerprint
 from tradewind.ports.messages import CommandEnvelope, Reply
+from tradewind.ports.trading_queries import CashMovement, Execution
 from tradewind.services.gateway.app import create_app
 from tradewind.services.gateway.dependencies import GatewayDependencies
 
@@ -73,6 +82,8 @@ class Desk:
         self.queries = MemoryTradingQueries(universe)
         self.credentials = MemoryCredentialStore()
         self.market_data = MemoryMarketData()
+        self.bars = MemoryBarStore()
+        self._seq = 0
         self.commands: list[CommandEnvelope] = []
         self.before_reply: Callable[[CommandEnvelope], None] = lambda _envelope: None
         self.before_command: Callable[[CommandEnvelope], None] = lambda _envelope: None
@@ -96,6 +107,8 @@ class Desk:
             reply_to="desk",
             queries=self.queries,
             market_data=self.market_data,
+            bars=self.bars,
+            close_timeframe="1Min",
             order_format=alpaca_order,
             calendar=AroundTheClock(),
             ids=self.ids,
@@ -163,11 +176,24 @@ class Desk:
     def apply(self, command: Command) -> list[Any]:
         """Apply a command to the core and commit what it changed."""
         events = self.core.apply(command, self.clock.ns)
+        for event in events:
+            self._book(event)
         for account in self.core.state.accounts.values():
             self.queries.add_account(account)
         for order in self.core.state.orders.values():
             self.queries.add_order(order)
         return events
+
+    def _book(self, event: Any) -> None:
+        self._seq += 1
+        if isinstance(event, OrderExecuted):
+            names = [name for name in Execution.__struct_fields__ if name != "seq"]
+            fields = {name: getattr(event, name) for name in names}
+            self.queries.add_executions([Execution(**fields, seq=self._seq)])
+        elif isinstance(event, CashDeposited | CashWithdrawn):
+            amount = event.amount if isinstance(event, CashDeposited) else -event.amount
+            movement = CashMovement(ts_ns=self.clock.ns, amount=amount, kind=type(event).__name__)
+            self.queries.add_cash_movements(event.account_id, [movement])
 
     def accept(self, order_id: str) -> None:
         """The venue works the order."""

@@ -9,7 +9,7 @@ import pytest
 from tradewind.adapters.memory.bar_store import MemoryBarStore
 from tradewind.adapters.memory.lease import MemoryLeases
 from tradewind.adapters.memory.market_data import MemoryMarketData
-from tradewind.domain.market.ticks import Bar, MarketEvent, Quote, Trade
+from tradewind.domain.market.ticks import Bar, DailyBar, MarketEvent, Quote, Trade
 from tradewind.domain.market.timeframe import NS_PER_S, Timeframe
 from tradewind.operations.metrics import REGISTRY
 from tradewind.ports.errors import BusUnavailable, StoreUnavailable
@@ -79,9 +79,23 @@ async def run_to_end(ingest: Ingest) -> None:
 
 
 def new_ingest(
-    feed: Feed, market: RecordingMarket, store: MemoryBarStore, may_act: Callable[[], bool] = lambda: True
+    feed: Feed,
+    market: RecordingMarket,
+    store: MemoryBarStore,
+    may_act: Callable[[], bool] = lambda: True,
+    earlier: Sequence[Bar] = (),
 ) -> Ingest:
-    return Ingest(open_feed=opened(feed), plan=PLAN, publisher=market, spool=BarSpool(store), may_act=may_act)
+    async def earlier_minutes() -> Sequence[Bar]:
+        return earlier
+
+    return Ingest(
+        open_feed=opened(feed),
+        earlier_minutes=earlier_minutes,
+        plan=PLAN,
+        publisher=market,
+        spool=BarSpool(store),
+        may_act=may_act,
+    )
 
 
 async def test_bars_are_published_where_time_completes_them_and_the_minutes_are_stored() -> None:
@@ -93,11 +107,33 @@ async def test_bars_are_published_where_time_completes_them_and_the_minutes_are_
         for event in market.published
     ]
     assert shown == [
-        "Trade", "Quote", "1Min 0", "5Sec 55", "Quote", "Trade", "5Sec 60", "Trade", "5Sec 65", "1Min 60",
+        "Trade", "Quote", "1Min 0", "DailyBar", "5Sec 55", "Quote", "Trade", "5Sec 60", "Trade", "5Sec 65", "1Min 60",
+        "DailyBar",
     ]  # fmt: skip
     stored = await store.read_bars("AAPL", "1Min", 0, 1 << 62, 10)
     assert [bar.start_ns // NS_PER_S for bar in stored] == [0, 60]
     assert await store.latest_bars("5Sec") == {}
+
+
+async def test_the_day_so_far_goes_out_with_each_minute_bar_and_goes_on_after_a_restart() -> None:
+    market, store = RecordingMarket(), MemoryBarStore()
+    morning = [trade(30, "12"), trade(90, "8")]
+    await run_to_end(new_ingest(ListedFeed(morning), market, store))
+    minutes = await store.read_bars("AAPL", "1Min", 0, 1 << 62, 10)
+    afternoon = [trade(7_200, "9"), trade(86_400, "20")]
+    await run_to_end(new_ingest(ListedFeed(afternoon), market, store, earlier=minutes))
+    days = [event for event in market.published if isinstance(event, DailyBar)]
+    shown = [
+        (day.start_ns // NS_PER_S, str(day.open), str(day.low), str(day.close), int(day.volume))
+        for day in days
+    ]
+    assert shown == [
+        (0, "12", "12", "12", 1),
+        (0, "12", "8", "8", 2),
+        (0, "12", "8", "9", 3),
+        (86_400, "20", "20", "20", 1),
+    ]
+    assert await store.latest_bars("1Day") == {}
 
 
 async def test_without_the_bus_bars_are_stored_all_the_same() -> None:
@@ -173,9 +209,13 @@ async def test_exactly_one_of_two_works_and_the_other_takes_over(monkeypatch: py
 
     first = asyncio.create_task(run_while_leading(leases.lease("feed"), lambda: work("first")))
     await asyncio.sleep(0.01)
-    second = asyncio.create_task(run_while_leading(leases.lease("feed"), lambda: work("second")))
+    stood_by: list[str] = []
+    second = asyncio.create_task(
+        run_while_leading(leases.lease("feed"), lambda: work("second"), lambda: stood_by.append("second"))
+    )
     await asyncio.sleep(0.05)
     assert working == ["first"]
+    assert set(stood_by) == {"second"}
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
     await asyncio.sleep(0.05)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tradewind.services.strategies.loader import StrategyNotFound, load_strategy
+from tradewind.services.strategies.loader import StrategyNotFound, load_strategy, try_strategy
 from tradewind.strategy.examples.moving_average_cross import MovingAverageCross
 
 SOURCE = """
@@ -35,6 +35,7 @@ def test_a_class_from_a_module_and_from_a_file(tmp_path: Path) -> None:
         ("{folder}/mine.py:Other", "has no class Other; strategies in it: Mine"),
         ("{folder}/mine.py:NotOne", "is not a subclass of tradewind.strategy.Strategy"),
         ("{folder}/broken.py:Mine", "cannot be loaded: SyntaxError"),
+        ("{folder}/script.py:Mine", "cannot be loaded: SystemExit: 3"),
         ("{folder}/raising.py:Mine", "cannot be loaded: ZeroDivisionError: division by zero"),
         (
             "tests.unit.services.strategies.raising_strategy:Mine",
@@ -45,11 +46,27 @@ def test_a_class_from_a_module_and_from_a_file(tmp_path: Path) -> None:
 def test_what_cannot_be_loaded_is_explained_in_one_line(tmp_path: Path, reference: str, message: str) -> None:
     (tmp_path / "mine.py").write_text(SOURCE)
     (tmp_path / "broken.py").write_text("def broken(:\n")
+    (tmp_path / "script.py").write_text("import sys; sys.exit(3)\n")
     (tmp_path / "raising.py").write_text("1 / 0\n")
     with pytest.raises(StrategyNotFound) as caught:
         load_strategy(reference.format(folder=tmp_path))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_strategy_is_tried_by_making_one(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SOURCE)
+    try_strategy(f"{tmp_path}/mine.py:Mine")
+    for body, message in (
+        ("def __init__(self, size): pass", "cannot be made: TypeError"),
+        (
+            "def __init__(self): super().__init__(); self.symbols",
+            "cannot be made: RuntimeError: the strategy has",
+        ),
+    ):
+        (tmp_path / "bad.py").write_text(f"{SOURCE}\nclass Bad(Strategy):\n    {body}\n")
+        with pytest.raises(StrategyNotFound, match=message):
+            try_strategy(f"{tmp_path}/bad.py:Bad")
 
 
 def test_parameters_are_set_by_name_and_unknown_ones_refused() -> None:

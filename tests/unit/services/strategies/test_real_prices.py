@@ -16,10 +16,11 @@ from tradewind.adapters.memory.bar_store import MemoryBarStore
 from tradewind.adapters.memory.market_data import MemoryMarketData
 from tradewind.adapters.system.ids import Uuid7Source
 from tradewind.domain.events import OrderExecuted
-from tradewind.domain.market.ticks import Bar, MarketEvent
+from tradewind.domain.market.ticks import Bar, DailyBar, MarketEvent
 from tradewind.domain.market.timeframe import Timeframe
 from tradewind.domain.market.universe import default_universe
 from tradewind.domain.orders.terms import Side
+from tradewind.entrypoints.feeds import no_minutes
 from tradewind.ports.feed import Feed
 from tradewind.services.strategies.bar_spool import BarSpool
 from tradewind.services.strategies.host import Assignment
@@ -29,6 +30,7 @@ from tradewind.services.strategies.runner import Links, StrategyRunner
 from tradewind.strategy.examples.moving_average_cross import MovingAverageCross
 
 DAY = Timeframe.parse("1Day")
+MINUTE = Timeframe.parse("1Min")
 INSTRUMENTS = {instrument.symbol: instrument for instrument in default_universe()}
 DAYS = 500
 AT_ONCE = 1e12
@@ -77,6 +79,38 @@ def expected_sides(bars: Sequence[Bar]) -> list[Side]:
     return sides
 
 
+async def test_replayed_days_are_told_as_daily_bars(prices: list[Bar]) -> None:
+    store = MemoryBarStore()
+    await store.write_bars(prices[:20])
+    replayed = ReplayPlan(instruments={"AAPL": INSTRUMENTS["AAPL"]}, timeframe=DAY, speed=AT_ONCE)
+
+    async def open_feed() -> Feed:
+        return ReplayFeed(store, replayed)
+
+    told: dict[int, DailyBar] = {}
+
+    class Listener(MemoryMarketData):
+        async def publish(self, events: Sequence[MarketEvent]) -> None:
+            told.update({event.start_ns: event for event in events if isinstance(event, DailyBar)})
+
+    ingest = Ingest(
+        open_feed=open_feed,
+        earlier_minutes=no_minutes,
+        plan=IngestPlan(timeframes=[MINUTE], stored_timeframes=()),
+        publisher=Listener(),
+        spool=BarSpool(store),
+        may_act=lambda: True,
+    )
+    replaying = asyncio.create_task(ingest.run())
+    async with asyncio.timeout(5):
+        await ingest.ended.wait()
+    replaying.cancel()
+    await asyncio.gather(replaying, return_exceptions=True)
+    fields = ("start_ns", "open", "high", "low", "close", "volume")
+    shown = [[getattr(day, name) for name in fields] for _, day in sorted(told.items())]
+    assert shown == [[getattr(bar, name) for name in fields] for bar in prices[:20]]
+
+
 async def test_the_example_strategy_trades_real_prices_from_a_file(prices: list[Bar]) -> None:
     store, market, desk = MemoryBarStore(), MemoryMarketData(), PaperDesk(INSTRUMENTS)
     await store.write_bars(prices)
@@ -96,6 +130,7 @@ async def test_the_example_strategy_trades_real_prices_from_a_file(prices: list[
     )
     ingest = Ingest(
         open_feed=open_feed,
+        earlier_minutes=no_minutes,
         plan=IngestPlan(timeframes=[DAY], stored_timeframes=()),
         publisher=publisher,
         spool=BarSpool(store),

@@ -347,3 +347,51 @@ async def test_a_strategy_that_floods_the_sender_is_stopped(
         await stage.act(lambda: [strategy.buy("AAPL", 1, limit_price=90) for _ in range(4)])
         await stage.until(lambda: stage.runner.host is not None and stage.runner.host.has_failed)
         assert len(stage.desk.commands) >= 3
+
+
+async def test_readiness_tells_what_becomes_of_the_strategy() -> None:
+    stage = Stage()
+    running = asyncio.create_task(stage.runner.run())
+    status = stage.runner.status
+    assert await status.check() == "not started yet"
+    await stage.until(lambda: status.problem == f"not started yet: there is no account {ACCOUNT}")
+    stage.desk.open_account()
+    await stage.until(lambda: status.problem is None)
+
+    def explode() -> None:
+        raise ValueError("no such thing\nas a dip")
+
+    stage.strategy.todo.append(explode)
+    await stage.until(lambda: stage.market.subscriber_count > 0)
+    await stage.bar()
+    await stage.until(lambda: status.problem is not None)
+    assert status.problem == "failed in on_bar: ValueError: no such thing as a dip"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_strategy_that_fails_at_its_start_is_not_called_running() -> None:
+    stage = Stage()
+    stage.desk.open_account()
+
+    def refuse() -> None:
+        raise KeyError("AAPL")
+
+    stage.strategy.on_start = refuse  # type: ignore[method-assign]
+    async with stage.running():
+        assert stage.runner.status.problem == "failed in refuse: KeyError: 'AAPL'"
+
+
+async def test_a_strategy_that_cannot_be_made_rests_and_says_so() -> None:
+    stage = Stage()
+
+    def cannot() -> Strategy:
+        raise OSError("no model file")
+
+    stage.runner._make_strategy = cannot
+    running = asyncio.create_task(stage.runner.run())
+    await stage.until(lambda: stage.runner.status.problem != "not started yet")
+    assert stage.runner.status.problem == "failed in its constructor: OSError: no model file"
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.services.websocket.makers import bar, quote, trade
+from tests.unit.services.websocket.makers import bar, daily_bar, quote, trade
 from tradewind.services.websocket.subscriptions import Feed, Subscriptions, TooManySymbols, UnknownChannel
 
 
@@ -51,6 +51,17 @@ def test_a_client_gets_what_it_named_and_no_more() -> None:
     assert not interest.covers(quote("AAPL"))
     assert interest.covers(bar("MSFT"))
     assert not interest.covers(bar("MSFT", timeframe="5Sec"))
+    assert not interest.covers(daily_bar("MSFT"))
+    subscriptions.add({"dailyBars": ["MSFT"]})
+    assert subscriptions.interest().covers(daily_bar("MSFT"))
+    assert not subscriptions.interest().covers(daily_bar("AAPL"))
+
+
+def test_who_wants_nothing_but_days_is_not_forgotten() -> None:
+    subscriptions = Subscriptions(Feed.CRYPTO, 10)
+    subscriptions.add({"dailyBars": ["BTC/USD"]})
+    assert not subscriptions.interest().is_empty
+    assert subscriptions.interest().covers(daily_bar("BTC/USD"))
 
 
 def test_a_wildcard_stays_within_its_stream() -> None:

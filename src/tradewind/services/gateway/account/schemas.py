@@ -6,18 +6,20 @@ from decimal import Decimal
 import msgspec
 
 from tradewind.domain.accounts.account import Account
-from tradewind.domain.accounts.valuation import equity, free_margin, margin_rate, mark_of
+from tradewind.domain.accounts.valuation import equity, free_margin, maintenance_rate, margin_rate, mark_of
 from tradewind.domain.decimals import ZERO, format_decimal, quantize_money
 from tradewind.domain.identifiers import Symbol
 from tradewind.domain.market.instrument import Instrument
+from tradewind.services.gateway.account.last_day import LastDay
 from tradewind.services.gateway.timestamps import rfc3339
-
-MAINTENANCE_RATE = Decimal("0.3")
-"""Shown as maintenance margin of marginable positions; FINRA Rule 4210 asks for 25 % (long) and 30 % (short)."""
 
 
 class AlpacaAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """Amounts are plain decimal text. What this platform does not track is null or neutral."""
+    """Amounts are plain decimal text. What this platform does not track is null or neutral.
+
+    `last_*` are of the previous close, whose day is `balance_asof`; for an account opened since then the opening deposits,
+    and the day of the opening. Day trades are not counted: no rule here depends on their number.
+    """
 
     id: str
     account_number: str
@@ -38,6 +40,9 @@ class AlpacaAccount(msgspec.Struct, frozen=True, kw_only=True):
     shorting_enabled: bool
     trading_blocked: bool
     created_at: str
+    last_equity: str
+    last_maintenance_margin: str
+    balance_asof: str
     status: str = "ACTIVE"
     crypto_status: str = "ACTIVE"
     daytrading_buying_power: str = "0"
@@ -45,10 +50,7 @@ class AlpacaAccount(msgspec.Struct, frozen=True, kw_only=True):
     accrued_fees: str = "0"
     pending_transfer_in: str | None = None
     pending_transfer_out: str | None = None
-    last_equity: str | None = None
-    last_maintenance_margin: str | None = None
     sma: str | None = None
-    balance_asof: str | None = None
     transfers_blocked: bool = False
     account_blocked: bool = False
     trade_suspended_by_user: bool = False
@@ -62,7 +64,10 @@ class AlpacaAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def alpaca_account(
-    account: Account, marks: Mapping[Symbol, Decimal], instruments: Mapping[Symbol, Instrument]
+    account: Account,
+    marks: Mapping[Symbol, Decimal],
+    instruments: Mapping[Symbol, Instrument],
+    last_day: LastDay,
 ) -> AlpacaAccount:
     """The account valued at `marks`; a position without one counts at its average entry price."""
     held = [position for position in account.positions.values() if position.qty]
@@ -71,10 +76,7 @@ def alpaca_account(
     free = max(ZERO, free_margin(account.cash_available, account.multiplier, held, marks, instruments))
     worth = _money(equity(account.cash, held, marks))
     buying_power = _money(free * account.multiplier)
-    maintenance = [
-        min(rate, MAINTENANCE_RATE) if instruments[position.symbol].marginable else rate
-        for position, rate in zip(held, rates, strict=True)
-    ]
+    maintenance = [maintenance_rate(instruments[position.symbol], account.multiplier) for position in held]
     return AlpacaAccount(
         id=account.account_id,
         account_number=account.account_number,
@@ -95,6 +97,9 @@ def alpaca_account(
         shorting_enabled=account.may_short,
         trading_blocked=account.halt_reason is not None,
         created_at=rfc3339(account.created_at_ns),
+        last_equity=_money(last_day.equity),
+        last_maintenance_margin=_money(last_day.maintenance_margin),
+        balance_asof=last_day.asof,
     )
 
 

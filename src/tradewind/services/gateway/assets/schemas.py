@@ -2,9 +2,9 @@
 
 import msgspec
 
+from tradewind.domain.accounts.valuation import MAINTENANCE_RATE
 from tradewind.domain.decimals import format_decimal
 from tradewind.domain.market.instrument import AssetClass, Instrument
-from tradewind.services.gateway.account.schemas import MAINTENANCE_RATE
 
 
 class AlpacaAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,9 +15,9 @@ from tradewind.services.gateway.context import RequestContext
 from tradewind.services.gateway.errors import ApiError, bad_value, not_found
 from tradewind.services.gateway.fields import parse_decimal
 from tradewind.services.gateway.instrument_directory import InstrumentDirectory, joined_symbol
-from tradewind.services.gateway.mark_prices import MarkPriceReader
 from tradewind.services.gateway.orders.view import OrderFormat, OrderView
-from tradewind.services.gateway.positions.schemas import AlpacaPosition, alpaca_position
+from tradewind.services.gateway.positions.reader import PositionReader
+from tradewind.services.gateway.positions.schemas import AlpacaPosition
 
 CANCEL_WAIT_S = 2.0
 """How long closing everything waits for the cancelled orders to be gone."""
@@ -31,39 +31,29 @@ class PositionBook:
 
     def __init__(
         self,
+        reader: PositionReader,
         sender: CommandSender,
         queries: TradingQueries,
         directory: InstrumentDirectory,
-        marks: MarkPriceReader,
         show: OrderFormat,
     ) -> None:
+        self._reader = reader
         self._sender = sender
         self._queries = queries
         self._directory = directory
-        self._marks = marks
         self._show = show
 
     async def list_positions(self, principal: Principal) -> list[AlpacaPosition]:
         """Positions that are not flat, by symbol."""
-        held = await self._queries.positions(principal.account_id)
-        if not held:
-            return []
-        marks = await self._marks.current()
-        return [
-            alpaca_position(
-                position, await self._directory.of_symbol(position.symbol), marks.get(position.symbol)
-            )
-            for position in held
-        ]
+        return await self._reader.positions(principal.account_id)
 
     async def get(self, principal: Principal, name: str) -> AlpacaPosition:
         """The position in one instrument."""
         instrument = await self._instrument(name)
-        for position in await self._queries.positions(principal.account_id):
-            if position.symbol == instrument.symbol:
-                marks = await self._marks.current()
-                return alpaca_position(position, instrument, marks.get(position.symbol))
-        raise not_found("position does not exist")
+        position = await self._reader.position(principal.account_id, instrument.symbol)
+        if position is None:
+            raise not_found("position does not exist")
+        return position
 
     async def close(
         self,

@@ -1,10 +1,16 @@
-"""The interactive documentation: one page without anything from the network, so it works offline."""
+"""The interactive documentation of an HTTP service: one page without anything from the network, so it works offline.
+
+OpenAPIConfig(..., path=DOCS_PATH, render_plugins=[OfflineDocsPage()])   # and DOCS_PATH/openapi.json
+"""
 
 from importlib.resources import files
 from typing import Any
 
 from litestar import Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
+
+DOCS_PATH = "/docs"
+"""Where every service has it; the page links to `openapi.json` below it."""
 
 _MARK = b"/*OPENAPI*/null"
 
@@ -14,7 +20,7 @@ class OfflineDocsPage(OpenAPIRenderPlugin):
 
     def __init__(self) -> None:
         super().__init__(path="/", favicon="", style="")
-        self._page = files("tradewind.services.gateway").joinpath("docs_page.html").read_bytes()
+        self._page = files("tradewind.operations").joinpath("docs_page.html").read_bytes()
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         """The page with the description inside."""
