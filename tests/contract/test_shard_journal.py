@@ -143,6 +143,31 @@ async def test_what_was_committed_is_loaded_again(bench: Bench) -> None:
     assert state.has_closed_orders
 
 
+AWKWARD_IDS = (
+    "NULL",
+    "None",
+    'say "when"',
+    "back\\slash",
+    "{curly},comma",
+    "\\",
+    '"',
+    "ünï-cødé ",
+    " ",
+    "'; --",
+)
+
+
+@pytest.mark.parametrize("chosen", [AWKWARD_IDS, AWKWARD_IDS[:2], ("plain", "back\\slash"), ("plain", 'q"')])
+async def test_a_client_may_choose_any_text_as_an_id(bench: Bench, chosen: tuple[str, ...]) -> None:
+    journal = await bench.open()
+    await journal.claim([SHARD])
+    writer = Writer(await journal.load(SHARD))
+    orders = [buy(number, client_order_id=client_id) for number, client_id in enumerate(chosen)]
+    await commit(journal, writer.write(*funded(), *orders, offset="1-1"))
+    (account,) = (await journal.load(SHARD)).accounts
+    assert [order.client_order_id for order in account.open_orders.values()] == list(chosen)
+
+
 async def test_a_loaded_shard_goes_on_like_the_one_that_was_lost(bench: Bench) -> None:
     journal, writer = await bench.open_with_orders()
     other = Writer(await journal.load(SHARD))

@@ -33,7 +33,7 @@ RECONNECT_DELAY_S = 0.2
 OVERDUE_CHECK_INTERVAL_S = 0.1
 GATHER_FROM_WAITING = 8
 """With more commands than this waiting, the order service is busy anyway: the next ones gather for `GATHER_S`."""
-GATHER_S = 0.001
+GATHER_S = 0.002
 
 _log = structlog.get_logger(__name__)
 _encoder = msgspec.msgpack.Encoder()

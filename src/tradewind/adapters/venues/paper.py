@@ -29,6 +29,8 @@ WAITING_REPORTS_MAX = 100_000
 Orders, cancels and the clock still add theirs: at most a few for each order.
 """
 
+SLEEP_S_MIN = 0.001
+"""What falls due within a millisecond is done in one go: a timer for each would cost more than the work."""
 SLEEP_S_MAX = 1.0
 """The timer looks at the clock at least this often, so that a clock that was set is noticed."""
 
@@ -198,7 +200,7 @@ class PaperVenue:
             self._wakes_at_ns = self._machine.next_due_ns
             delay_s = SLEEP_S_MAX
             if self._wakes_at_ns is not None:
-                delay_s = min((self._wakes_at_ns - now_ns) / NS_PER_S, SLEEP_S_MAX)
+                delay_s = max(min((self._wakes_at_ns - now_ns) / NS_PER_S, SLEEP_S_MAX), SLEEP_S_MIN)
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay_s):
                     await self._is_due_earlier.wait()
