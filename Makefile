@@ -17,7 +17,7 @@ IMAGES := api-gateway websocket-service strategy-service order-service analytics
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help run test test-servers lint format chaos bench-orders lock clean
+.PHONY: help run test test-servers test-docker lint format chaos bench-orders bench-bars load-test lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: lint ## Install what is missing, lint, and run all tests.
 
 test-servers: $(VENV)/.dev-installed ## Run all tests on new servers made from the PostgreSQL and Redis installed here.
 	@tests/installed_servers.sh $(PYTHON) -m pytest $(PYTEST_ARGS)
+
+test-docker: $(VENV)/.dev-installed ## Build the images and test them and the stacks of containers (needs Docker).
+	@$(PYTHON) -m pytest -m docker tests/docker $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev-installed ## Check style, types and the layers.
 	@$(VENV)/bin/ruff check
@@ -47,11 +50,17 @@ chaos: $(VENV)/.dev-installed ## The crash test for longer: kill everything at r
 bench-orders: $(VENV)/.dev-installed ## Measure durable orders a second beside the reference and the floors.
 	@$(PYTHON) -m benchmarks.orders $(ARGS)
 
+bench-bars: $(VENV)/.dev-installed ## Measure bars written and read a second, InfluxDB beside PostgreSQL (needs influxd).
+	@$(PYTHON) -m benchmarks.bar_store $(ARGS)
+
+load-test: $(VENV)/.dev-installed ## REST, streams and a mixed trading day under load, with thresholds (options: ARGS=--help).
+	@$(PYTHON) -m benchmarks.load $(ARGS)
+
 lock: ## Pin the newest allowed dependencies with their hashes (needs uv).
 	@command -v uv >/dev/null || { echo "error: uv is not installed; see https://docs.astral.sh/uv/" >&2; exit 1; }
 	@$(UV_COMPILE) -o requirements/runtime.txt
 	@$(UV_COMPILE) --group dev --group bench -c requirements/runtime.txt -o requirements/dev.txt
-	@for image in build $(IMAGES); do \
+	@for image in build tracing $(IMAGES); do \
 		$(UV_COMPILE_IMAGE) --group $$image -o requirements/$$image.txt || exit 1; \
 	done
 

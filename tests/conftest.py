@@ -1,17 +1,20 @@
 """Fixtures that every test may use: a real PostgreSQL with a fresh database each test, and a real Redis."""
 
 import os
+import uuid
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
-from tests import servers
+from tests import influx_server, servers
+from tradewind.adapters.influxdb.client import InfluxAddress
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _not_the_traders_own_platform() -> None:
     """A key or a setting in the developer's shell must not change what a test sees, nor reach what he runs."""
-    for name in [name for name in os.environ if name.startswith(("APCA_", "TRADEWIND_"))]:
+    for name in [name for name in os.environ if name.startswith(("APCA_", "INFLUXDB_", "TRADEWIND_"))]:
         del os.environ[name]
 
 
@@ -61,3 +64,18 @@ def redis_flushed(redis_address: servers.RedisAddress) -> servers.RedisAddress:
     """The session's Redis with nothing in it."""
     redis_address.flush()
     return redis_address
+
+
+@pytest.fixture(scope="session")
+def shared_influx() -> Iterator[InfluxAddress]:
+    """The session's InfluxDB; take `influx_address`. Skips where there is none."""
+    with influx_server.shared_influx() as address:
+        if address is None:
+            pytest.skip(influx_server.WHY_SKIPPED)
+        yield address
+
+
+@pytest.fixture
+def influx_address(shared_influx: InfluxAddress) -> InfluxAddress:
+    """The session's InfluxDB and a database there that does not exist yet."""
+    return msgspec.structs.replace(shared_influx, database=f"tradewind-test-{uuid.uuid4().hex[:12]}")

@@ -65,11 +65,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = ""
     influxdb_url: Annotated[
-        str, Variable("INFLUXDB_URL", "InfluxDB for market data. Empty: PostgreSQL holds it.")
+        str,
+        Variable(
+            "INFLUXDB_URL",
+            "InfluxDB 1.x, 2.x or 3.x for bars, `http://host:8086`. Empty: PostgreSQL holds them.",
+        ),
     ] = ""
-    influxdb_token: Annotated[str, Variable("INFLUXDB_TOKEN", "InfluxDB API token.", is_secret=True)] = ""
-    influxdb_org: Annotated[str, Variable("INFLUXDB_ORG", "InfluxDB organisation.")] = "tradewind"
-    influxdb_bucket: Annotated[str, Variable("INFLUXDB_BUCKET", "InfluxDB bucket.")] = "market-data"
+    influxdb_token: Annotated[
+        str,
+        Variable("INFLUXDB_TOKEN", "InfluxDB API token; with 1.x the user's password.", is_secret=True),
+    ] = ""
+    influxdb_username: Annotated[
+        str, Variable("INFLUXDB_USERNAME", "InfluxDB user; with 2.x and 3.x any name will do.")
+    ] = "admin"
+    influxdb_org: Annotated[str, Variable("INFLUXDB_ORG", "InfluxDB organisation (2.x).")] = "tradewind"
+    influxdb_bucket: Annotated[
+        str, Variable("INFLUXDB_BUCKET", "InfluxDB bucket (2.x) or database; made when it is missing.")
+    ] = "market-data"
+    influxdb_retention_days: Annotated[
+        int,
+        Variable(
+            "INFLUXDB_RETENTION_DAYS",
+            "InfluxDB deletes older bars, imported ones too. 0: what the bucket has; a new one keeps them for ever.",
+        ),
+    ] = 0
     influxdb_admin_password: Annotated[
         str,
         Variable(
@@ -101,6 +120,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["debug", "info", "warning", "error"],
         Variable("TRADEWIND_LOG_LEVEL", "Least severe line logged."),
     ] = "info"
+
+    trace_ratio: Annotated[
+        float,
+        Variable(
+            "TRADEWIND_TRACE_RATIO",
+            "Share of the requests and orders that are traced through all services with OpenTelemetry, 0 (none) to 1; "
+            "`OTEL_EXPORTER_OTLP_ENDPOINT` names the collector. Needs the extra `tracing`.",
+        ),
+    ] = 0.0
 
     access_token_ttl_s: Annotated[
         int, Variable("TRADEWIND_ACCESS_TOKEN_TTL_S", "Life of an access token, seconds.")
@@ -147,6 +175,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = 1.0
 
+    bar_spool_dir: Annotated[
+        str,
+        Variable(
+            "TRADEWIND_BAR_SPOOL_DIR",
+            "Where finished bars wait on disk while their store is away. Empty: `bar-spool` in `TRADEWIND_DATA_DIR`.",
+        ),
+    ] = ""
+    bar_spool_mb: Annotated[
+        int,
+        Variable(
+            "TRADEWIND_BAR_SPOOL_MB",
+            "Most megabytes of bars that wait on disk; beyond it the oldest are dropped.",
+        ),
+    ] = 256
+
     strategy: Annotated[
         str,
         Variable(
@@ -187,6 +230,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, Variable("DOCKER_REGISTRY", "Registry and prefix of the images that `build-images.sh` builds.")
     ] = "trading-platform"
     version: Annotated[str, Variable("VERSION", "Tag of the images that Compose runs.")] = "latest"
+    published_address: Annotated[
+        str, Variable("PUBLISHED_ADDRESS", "Address of the machine that Compose publishes the ports on.")
+    ] = "0.0.0.0"  # noqa: S104 -- production is for others to reach
+    published_gateway_port: Annotated[
+        int, Variable("PUBLISHED_GATEWAY_PORT", "Port of the API gateway that Compose publishes.")
+    ] = 8080
+    published_websocket_port: Annotated[
+        int, Variable("PUBLISHED_WEBSOCKET_PORT", "Port of the WebSocket service that Compose publishes.")
+    ] = 8081
+    published_analytics_port: Annotated[
+        int, Variable("PUBLISHED_ANALYTICS_PORT", "Port of the analytics service that Compose publishes.")
+    ] = 8082
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -227,13 +282,21 @@ def _with_password(database_url: str, password: str) -> str:
 
 
 def _text_of(variable: Variable, environment: Mapping[str, str]) -> str | None:
-    path = environment.get(variable.name + FILE_SUFFIX)
+    name = variable.name + FILE_SUFFIX
+    path = environment.get(name)
     if not path:
         return environment.get(variable.name)
+    if environment.get(variable.name):
+        raise SettingsError(f"{variable.name} and {name} are both set: keep one of them")
     try:
-        return Path(path).read_text().strip()
+        text = Path(path).read_text().strip()
     except OSError as error:
-        raise SettingsError(f"{variable.name}{FILE_SUFFIX}: cannot read {path}: {error.strerror}") from error
+        raise SettingsError(f"{name}: cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{name}: {path} is not text") from error
+    if not text:
+        raise SettingsError(f"{name}: {path} is empty")
+    return text
 
 
 def _convert(text: str, kind: Any, variable: Variable) -> Any:

@@ -236,12 +236,14 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in replaced}
 
 
-def service_process(name: str, settings: Settings, log: Path) -> subprocess.Popen[bytes]:
+def service_process(
+    name: str, settings: Settings, log: Path, variables: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """One more process of a service, outside `tradewind up`."""
     with log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "tradewind.cli.main", "service", name],
-            env=clean_environment() | to_environment(settings),
+            env=clean_environment() | to_environment(settings) | dict(variables or {}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -10,15 +10,29 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 import httpx
 
 from tests.e2e.order_clients import AcknowledgedOrder, Promises
-from tests.e2e.platform import LivePlatform, clean_environment
+from tests.e2e.platform import clean_environment
 from tests.e2e.traders import Trader
-from tradewind.settings import to_environment
+from tradewind.settings import Settings, to_environment
+
+
+class Judged(Protocol):
+    """A platform as far as the verdict asks it."""
+
+    @property
+    def settings(self) -> Settings:
+        """Settings that reach its database."""
+        ...
+
+    def url(self, service: str = "api-gateway") -> str:
+        """Base URL of a service."""
+        ...
+
 
 SHOWN_MAX = 5
 """Examples of one kind of violation that are shown."""
@@ -98,7 +112,7 @@ DONE_TWICE = """
     GROUP BY 1, 2, 3 HAVING count(*) > 1"""
 
 
-async def find_violations(platform: LivePlatform, traders: Iterable[Trader], promises: Promises) -> list[str]:
+async def find_violations(platform: Judged, traders: Iterable[Trader], promises: Promises) -> list[str]:
     """What the platform did wrong. It must be ready, and the clients must have stopped."""
     violations = list(promises.offences)
     async with _database(platform) as database:
@@ -112,7 +126,7 @@ async def find_violations(platform: LivePlatform, traders: Iterable[Trader], pro
 
 
 @asynccontextmanager
-async def _database(platform: LivePlatform) -> AsyncIterator[asyncpg.Connection]:
+async def _database(platform: Judged) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(platform.settings.database_url)
     try:
         yield connection
@@ -157,9 +171,7 @@ async def _broken_promises(database: asyncpg.Connection, promises: Promises) -> 
     return violations
 
 
-async def _not_shown_over_rest(
-    platform: LivePlatform, traders: Iterable[Trader], promises: Promises
-) -> list[str]:
+async def _not_shown_over_rest(platform: Judged, traders: Iterable[Trader], promises: Promises) -> list[str]:
     listed: Counter[str] = Counter()
     shown: dict[str, dict[str, Any]] = {}
     async with httpx.AsyncClient(base_url=platform.url(), trust_env=False, timeout=30) as http:
@@ -189,7 +201,7 @@ async def _all_orders(http: httpx.AsyncClient, trader: Trader) -> AsyncIterator[
         query["after_order_id"] = page[-1]["id"]
 
 
-def _journal_differences(platform: LivePlatform) -> list[str]:
+def _journal_differences(platform: Judged) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-m", "tradewind.cli.main", "journal", "verify"],
         env=clean_environment() | to_environment(platform.settings),

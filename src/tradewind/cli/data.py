@@ -1,6 +1,7 @@
-"""`tradewind data`: import historical bars from files, and list what is stored."""
+"""`tradewind data`: import historical bars from files, list what is stored, make longer bars of it, and delete old ones."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +15,8 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tradewind.adapters.files.bar_files import BarFileError, read_bars
-from tradewind.adapters.postgres.bar_store import IMPORTED, SIMULATED, PostgresBarStore
+from tradewind.adapters.influxdb.errors import InfluxUnavailable
+from tradewind.adapters.postgres.bar_store import IMPORTED, SIMULATED
 from tradewind.adapters.postgres.engine import NO_STATEMENT_TIMEOUT_S, create_engine
 from tradewind.adapters.postgres.instruments import load_instruments, seed_instruments
 from tradewind.cli.database import DATABASE_OPTION, chosen_database, explained
@@ -23,11 +25,25 @@ from tradewind.domain.market.instrument import AssetClass, Instrument
 from tradewind.domain.market.ticks import Bar
 from tradewind.domain.market.timeframe import NS_PER_S, Timeframe
 from tradewind.domain.market.universe import asset_id_of
-from tradewind.ports.market_data import BarCoverage
+from tradewind.entrypoints.bar_stores import opened_bar_store
+from tradewind.entrypoints.up.run_file import with_running_platform
+from tradewind.ports.errors import Refused
+from tradewind.ports.market_data import BarCoverage, BarStore
+from tradewind.services.bars.downsampling import Downsampling, downsample
+from tradewind.settings import Settings
 
 WRITE_BARS_MAX = 50_000
 """Bars in one transaction of an import; a write again replaces, so an interrupted import is simply repeated."""
 
+SOURCE_OPTION = click.option(
+    "--source",
+    type=click.Choice([IMPORTED, SIMULATED]),
+    default=IMPORTED,
+    show_default=True,
+    help="Whose bars: of files, or of the simulated market.",
+)
+
+_DAY_NS = 86_400 * NS_PER_S
 _SMALLEST_QTY = Decimal("0.000000001")
 
 Result = TypeVar("Result")
@@ -62,7 +78,9 @@ def import_file(file: Path, symbol: str, timeframe: Timeframe, database_url: str
         bars = read_bars(file, symbol, timeframe)
     except BarFileError as error:
         raise click.ClickException(str(error)) from error
-    is_new = _with_engine(database_url, lambda engine: _store(engine, bars))
+    settings = with_running_platform(Settings.from_environment())
+    _require_kept(bars[0], settings)
+    is_new = _with_engine(database_url, lambda engine: _store(settings, engine, bars))
     click.echo(
         f"imported {counted(len(bars), 'bar')} of {symbol}, {timeframe}, "
         f"{_shown(bars[0].start_ns)} to {_shown(bars[-1].start_ns)}"
@@ -75,23 +93,88 @@ def import_file(file: Path, symbol: str, timeframe: Timeframe, database_url: str
 @DATABASE_OPTION
 def list_stored(database_url: str | None) -> None:
     """Show which bars are stored, by symbol and timeframe."""
-    rows = _with_engine(database_url, _coverage)
+    settings = with_running_platform(Settings.from_environment())
+    rows = _with_engine(database_url, lambda engine: _coverage(settings, engine))
     if not any(rows.values()):
         click.echo("no bars are stored yet; see `tradewind data import --help`")
         return
     Console().print(_table(rows))
 
 
-async def _coverage(engine: AsyncEngine) -> dict[str, Sequence[BarCoverage]]:
+@command.command("downsample", epilog="Example: tradewind data downsample AAPL --timeframe 1Min --into 1Hour")
+@click.argument("symbol")
+@click.option("--timeframe", callback=_timeframe, required=True, help="Length of the stored bars: 1Min.")
+@click.option("--into", callback=_timeframe, required=True, help="Length of the bars to make: 1Hour, 1Day.")
+@SOURCE_OPTION
+@DATABASE_OPTION
+def downsample_stored(
+    symbol: str, timeframe: Timeframe, into: Timeframe, source: str, database_url: str | None
+) -> None:
+    """Make longer bars of the stored bars of SYMBOL, and store them too.
+
+    Only bars whose time is over are made. Doing it again replaces them.
+    """
+    try:
+        wanted = Downsampling(symbol=symbol.strip().upper(), timeframe=timeframe, into=into)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+    async def work(store: BarStore) -> int:
+        rows = [
+            row
+            for row in await store.coverage()
+            if (row.symbol, row.timeframe) == (wanted.symbol, str(timeframe))
+        ]
+        if not rows:
+            return 0
+        start_ns = into.start_of(rows[0].first_start_ns)
+        return await downsample(store, wanted, start_ns, rows[0].last_start_ns + timeframe.duration_ns)
+
+    count = _with_store(database_url, source, work)
+    click.echo(f"made {counted(count, 'bar')} of {wanted.symbol}, {into}, of its bars of {timeframe}")
+
+
+@command.command("prune", epilog="Example: tradewind data prune --timeframe 1Min --older-than-days 90")
+@click.option("--timeframe", callback=_timeframe, required=True, help="Length of the bars to delete: 1Min.")
+@click.option(
+    "--older-than-days", type=click.IntRange(min=1), required=True, help="Keep those that started since."
+)
+@SOURCE_OPTION
+@DATABASE_OPTION
+def prune_stored(timeframe: Timeframe, older_than_days: int, source: str, database_url: str | None) -> None:
+    """Delete old bars of one length, of all symbols."""
+    before_ns = time.time_ns() - older_than_days * _DAY_NS
+    _with_store(database_url, source, lambda store: store.delete_bars_before(str(timeframe), before_ns))
+    click.echo(f"{source} bars of {timeframe} from before {_shown(before_ns)} are deleted")
+
+
+def _require_kept(oldest: Bar, settings: Settings) -> None:
+    """InfluxDB would say nothing and keep nothing."""
+    days = settings.influxdb_retention_days
+    if settings.influxdb_url and days and oldest.start_ns < time.time_ns() - days * _DAY_NS:
+        raise click.ClickException(
+            f"the file begins at {_shown(oldest.start_ns)}, and InfluxDB deletes what is older than {days} days: "
+            "nothing was imported; raise INFLUXDB_RETENTION_DAYS, or leave older bars out of the file"
+        )
+
+
+async def _coverage(settings: Settings, engine: AsyncEngine) -> dict[str, Sequence[BarCoverage]]:
     """What is stored, by source."""
-    return {source: await PostgresBarStore(engine, source).coverage() for source in (IMPORTED, SIMULATED)}
+    return {source: await _in_store(settings, engine, source, _covered) for source in (IMPORTED, SIMULATED)}
 
 
-async def _store(engine: AsyncEngine, bars: Sequence[Bar]) -> bool:
+async def _covered(store: BarStore) -> Sequence[BarCoverage]:
+    return await store.coverage()
+
+
+async def _store(settings: Settings, engine: AsyncEngine, bars: Sequence[Bar]) -> bool:
     """Write the bars, and the instrument if it is missing; whether it was."""
-    store = PostgresBarStore(engine, IMPORTED)
-    for start in range(0, len(bars), WRITE_BARS_MAX):
-        await store.write_bars(bars[start : start + WRITE_BARS_MAX])
+
+    async def write(store: BarStore) -> None:
+        for start in range(0, len(bars), WRITE_BARS_MAX):
+            await store.write_bars(bars[start : start + WRITE_BARS_MAX])
+
+    await _in_store(settings, engine, IMPORTED, write)
     symbol = bars[0].symbol
     if any(instrument.symbol == symbol for instrument in await load_instruments(engine)):
         return False
@@ -127,6 +210,28 @@ def new_instrument(symbol: str) -> Instrument:
         min_order_size=_SMALLEST_QTY,
         fractionable=True,
     )
+
+
+def _with_store(
+    database_url: str | None, source: str, work: Callable[[BarStore], Awaitable[Result]]
+) -> Result:
+    settings = with_running_platform(Settings.from_environment())
+    return _with_engine(database_url, lambda engine: _in_store(settings, engine, source, work))
+
+
+async def _in_store(
+    settings: Settings, engine: AsyncEngine, source: str, work: Callable[[BarStore], Awaitable[Result]]
+) -> Result:
+    """Work on the bars of a source, wherever the settings keep them."""
+    async with opened_bar_store(settings, engine, source) as store:
+        try:
+            return await work(store)
+        except InfluxUnavailable as error:
+            raise click.ClickException(
+                f"{error}: is it running? check INFLUXDB_URL, INFLUXDB_USERNAME, INFLUXDB_TOKEN and INFLUXDB_BUCKET"
+            ) from error
+        except (Refused, ValueError) as error:
+            raise click.ClickException(str(error)) from error
 
 
 def _with_engine(database_url: str | None, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:

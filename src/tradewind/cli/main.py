@@ -21,9 +21,10 @@ COMMANDS = {
     "order": LazyCommand("tradewind.cli.order", "Submit, list and cancel orders."),
     "data": LazyCommand("tradewind.cli.data", "Import and list historical market data."),
     "journal": LazyCommand("tradewind.cli.journal", "Verify the journal against the state tables."),
+    "doctor": LazyCommand("tradewind.cli.doctor", "Check a deployment and say what is wrong, and the mend."),
     "user": LazyCommand("tradewind.cli.user", "Create users."),
     "key": LazyCommand("tradewind.cli.key", "Create API keys."),
-    "db": LazyCommand("tradewind.cli.db", "Bring the database's schema up to date."),
+    "db": LazyCommand("tradewind.cli.db", "Bring the schema up to date; accept a restored database."),
     "config": LazyCommand("tradewind.cli.config", "Write the reference of settings and commands."),
     "service": LazyCommand("tradewind.cli.service", "Run one of the five services in the foreground."),
 }

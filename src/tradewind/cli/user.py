@@ -9,6 +9,7 @@ import msgspec
 from tradewind.adapters.auth.passwords import Argon2PasswordHasher
 from tradewind.cli.parameters import POSITIVE_AMOUNT
 from tradewind.cli.platform_connection import PlatformConnection, run_on_platform
+from tradewind.cli.seed import seed
 from tradewind.ports.credentials import EmailTaken
 from tradewind.services.gateway.account.opening import AccountOpening
 from tradewind.services.gateway.auth.registration import (
@@ -34,6 +35,9 @@ class NewUser(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 @click.group()
 def command() -> None:
     """Create users."""
+
+
+command.add_command(seed)
 
 
 @command.command(epilog="Example: tradewind user create --email ada@example.com --deposit 50000")

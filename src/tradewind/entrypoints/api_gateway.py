@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -10,7 +11,6 @@ from tradewind.adapters.auth.api_keys import RandomSecretSource
 from tradewind.adapters.auth.authenticator import CredentialAuthenticator
 from tradewind.adapters.auth.passwords import Argon2PasswordHasher
 from tradewind.adapters.auth.tokens import AccessTokens
-from tradewind.adapters.postgres.bar_store import PostgresBarStore
 from tradewind.adapters.postgres.credentials import PostgresCredentialStore
 from tradewind.adapters.postgres.engine import create_engine
 from tradewind.adapters.postgres.sessions import reading
@@ -22,13 +22,19 @@ from tradewind.adapters.system.clock import SystemClock
 from tradewind.adapters.system.ids import Uuid7Source
 from tradewind.domain.market.calendar import AroundTheClock
 from tradewind.entrypoints.bar_sources import bar_source, close_timeframe
+from tradewind.entrypoints.bar_stores import opened_bar_store, watch_bar_store
+from tradewind.entrypoints.observing import configure_logs, open_spans
 from tradewind.operations.garbage import relax_garbage_collection
-from tradewind.operations.http import OperationsMiddleware, serve
+from tradewind.operations.http import AsgiApp, OperationsMiddleware, serve
 from tradewind.operations.lifecycle import run_until_signalled
-from tradewind.operations.logging import configure_logging, get_logger
+from tradewind.operations.logging import get_logger
 from tradewind.operations.probes import Probes
+from tradewind.operations.traced_bus import TracedCommandBus
+from tradewind.operations.traced_requests import TracedRequests
+from tradewind.operations.tracing import SpanRecorder
+from tradewind.operations.watch import Watch
 from tradewind.ports.errors import StoreUnavailable
-from tradewind.ports.market_data import MarketDataSubscriber
+from tradewind.ports.market_data import BarStore, MarketDataSubscriber
 from tradewind.services.gateway.app import create_app
 from tradewind.services.gateway.dependencies import GatewayDependencies
 from tradewind.settings import Settings
@@ -39,33 +45,53 @@ SERVICE = "api-gateway"
 _log = get_logger(__name__)
 
 
+class Market(NamedTuple):
+    """The market now and before."""
+
+    data: MarketDataSubscriber
+    bars: BarStore
+
+
 def main(settings: Settings) -> None:
     """Run until a signal."""
-    configure_logging(SERVICE, settings.log_level)
-    run_until_signalled(partial(_run, settings))
+    configure_logs(SERVICE, settings)
+    run_until_signalled(partial(_run, settings, open_spans(SERVICE, settings)))
 
 
-async def _run(settings: Settings, stop: asyncio.Event) -> None:
+async def _run(settings: Settings, spans: SpanRecorder, stop: asyncio.Event) -> None:
     relax_garbage_collection()
     clock, ids = SystemClock(), Uuid7Source()
     redis = connect(RedisAddress(settings.redis_host, settings.redis_port, settings.redis_password))
     engine = create_engine(settings.database_url)
     try:
-        async with RedisCommandBus(redis, clock, f"{SERVICE}-{ids.new_id()}") as bus:
-            app = create_app(_dependencies(settings, engine, bus, RedisMarketData(redis)))
-            served = OperationsMiddleware(app, _probes(engine, bus))
+        async with (
+            RedisCommandBus(redis, clock, f"{SERVICE}-{ids.new_id()}") as bus,
+            opened_bar_store(settings, engine, bar_source(settings.feed)) as bars,
+        ):
+            market = Market(RedisMarketData(redis), bars)
+            app: AsgiApp = create_app(_dependencies(settings, engine, bus, market, spans))
+            if spans.is_on:
+                app = TracedRequests(app, spans)
+            probes = _probes(engine, bus)
+            served = OperationsMiddleware(app, probes)
             server = await serve(served, settings.bind_host, settings.gateway_port)
             _log.info("serving", host=settings.bind_host, port=server.port)
-            await stop.wait()
+            async with watch_bar_store(Watch(probes, settings.data_dir), bars):
+                await stop.wait()
             # Requests in progress still get their replies: the bus closes after the server.
             await server.stop()
     finally:
         await engine.dispose()
         await redis.aclose()
+        spans.close()
 
 
 def _dependencies(
-    settings: Settings, engine: AsyncEngine, bus: RedisCommandBus, market_data: MarketDataSubscriber
+    settings: Settings,
+    engine: AsyncEngine,
+    bus: RedisCommandBus,
+    market: Market,
+    spans: SpanRecorder,
 ) -> GatewayDependencies:
     clock, ids = SystemClock(), Uuid7Source()
     credentials = PostgresCredentialStore(engine)
@@ -76,11 +102,11 @@ def _dependencies(
         password_hasher=Argon2PasswordHasher(),
         token_issuer=tokens,
         secret_source=RandomSecretSource(),
-        bus=bus,
+        bus=TracedCommandBus(bus, spans.record) if spans.is_on else bus,
         reply_to=bus.reply_to,
         queries=PostgresTradingQueries(engine),
-        market_data=market_data,
-        bars=PostgresBarStore(engine, bar_source(settings.feed)),
+        market_data=market.data,
+        bars=market.bars,
         close_timeframe=close_timeframe(settings),
         order_format=alpaca_order,
         calendar=AroundTheClock(),

@@ -7,11 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tradewind.adapters.postgres.engine import create_engine
 from tradewind.adapters.postgres.instruments import load_instruments
+from tradewind.adapters.postgres.sessions import reading
 from tradewind.adapters.postgres.shard_journal import open_shard_journal
 from tradewind.adapters.redis.connection import RedisAddress, connect
+from tradewind.adapters.redis.health import RedisHealth
 from tradewind.adapters.redis.market_data import RedisMarketData
 from tradewind.adapters.redis.order_bus import RedisCommandSource, RedisOrderPublisher
 from tradewind.adapters.system.clock import SystemClock
@@ -25,17 +28,20 @@ from tradewind.engine.venue_policies.fees import FeeByAssetClass, PercentageFee
 from tradewind.engine.venue_policies.latency import FixedLatency
 from tradewind.engine.venue_policies.slippage import BasisPointSlippage
 from tradewind.engine.venue_rules import VenueRules
+from tradewind.entrypoints.observing import configure_logs, open_spans
 from tradewind.operations.backoff import Backoff
 from tradewind.operations.garbage import relax_garbage_collection
 from tradewind.operations.http import operations_app, serve
 from tradewind.operations.lifecycle import run_until_signalled
-from tradewind.operations.logging import configure_logging
 from tradewind.operations.probes import Probes
+from tradewind.operations.tracing import SpanRecorder
+from tradewind.operations.watch import Watch
 from tradewind.ports.errors import StoreUnavailable
 from tradewind.services.orders.announcer import Announcer
 from tradewind.services.orders.collaborators import Collaborators
 from tradewind.services.orders.marks import MarkPriceBoard
 from tradewind.services.orders.order_service import OrderService
+from tradewind.services.orders.order_spans import OrderSpans
 from tradewind.settings import Settings
 from tradewind.version import __version__
 
@@ -48,11 +54,11 @@ _log = structlog.get_logger(__name__)
 
 def main(settings: Settings) -> None:
     """Run until a signal."""
-    configure_logging(SERVICE, settings.log_level)
-    run_until_signalled(partial(_run, settings))
+    configure_logs(SERVICE, settings)
+    run_until_signalled(partial(_run, settings, open_spans(SERVICE, settings)))
 
 
-async def _run(settings: Settings, stop: asyncio.Event) -> None:
+async def _run(settings: Settings, spans: SpanRecorder, stop: asyncio.Event) -> None:
     relax_garbage_collection()
     clock = SystemClock()
     probes = Probes(SERVICE, __version__)
@@ -86,25 +92,35 @@ async def _run(settings: Settings, stop: asyncio.Event) -> None:
             limits=RiskLimits(max_order_notional=settings.max_order_notional),
             clock=clock,
             new_backoff=new_backoff,
+            spans=OrderSpans(spans, venue.name),
         )
     )
     probes.add_check("shards", service.readiness)
+    watch = Watch(probes, settings.data_dir)
+    watch.measure("redis", RedisHealth(redis, lambda: service.offsets, clock).measure)
+    watch.measure("postgres", partial(_require_database, engine))
     followers = [
         asyncio.create_task(marks.follow(), name="mark-prices"),
         asyncio.create_task(_refresh(known_instruments), name="instruments"),
     ]
     try:
-        async with venue:
+        async with watch, venue:
             await service.run(stop)
     finally:
         for task in followers:
             task.cancel()
         await asyncio.gather(*followers, return_exceptions=True)
         await server.stop()
+        spans.close()
         await commands.close()
         await publisher.close()
         await engine.dispose()
         await redis.aclose()
+
+
+async def _require_database(engine: AsyncEngine) -> None:
+    async with reading(engine):
+        pass  # the pool asks the server before it lends a connection
 
 
 async def _refresh(load: Callable[[], Awaitable[Mapping[Symbol, Instrument]]]) -> None:

@@ -10,7 +10,6 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tradewind.adapters.postgres.bar_store import PostgresBarStore
 from tradewind.adapters.postgres.engine import create_engine
 from tradewind.adapters.postgres.lease import PostgresLease
 from tradewind.adapters.postgres.sessions import reading
@@ -24,6 +23,7 @@ from tradewind.adapters.system.ids import Uuid7Source
 from tradewind.domain.market.ticks import Bar
 from tradewind.domain.market.timeframe import Timeframe
 from tradewind.entrypoints.bar_sources import bar_source
+from tradewind.entrypoints.bar_stores import bar_backlog, opened_bar_store, watch_bar_store
 from tradewind.entrypoints.feeds import (
     minutes_of_today,
     no_minutes,
@@ -31,12 +31,17 @@ from tradewind.entrypoints.feeds import (
     open_simulated_feed,
     symbols_in,
 )
+from tradewind.entrypoints.observing import configure_logs, open_spans
 from tradewind.operations.http import operations_app, serve
 from tradewind.operations.lifecycle import run_until_signalled
-from tradewind.operations.logging import configure_logging, get_logger
+from tradewind.operations.logging import get_logger
 from tradewind.operations.probes import Probes
+from tradewind.operations.traced_bus import TracedCommandBus
+from tradewind.operations.tracing import SpanRecorder
+from tradewind.operations.watch import Watch
 from tradewind.ports.errors import StoreUnavailable
 from tradewind.ports.feed import Feed
+from tradewind.ports.market_data import BarStore
 from tradewind.services.strategies.bar_spool import BarSpool
 from tradewind.services.strategies.host import Assignment
 from tradewind.services.strategies.ingest import Ingest, IngestPlan
@@ -56,12 +61,13 @@ _log = get_logger(__name__)
 
 def main(settings: Settings) -> None:
     """Run the service until SIGTERM."""
-    configure_logging(SERVICE, settings.log_level)
-    run_until_signalled(partial(_run, settings))
+    configure_logs(SERVICE, settings)
+    run_until_signalled(partial(_run, settings, open_spans(SERVICE, settings)))
 
 
-async def _run(settings: Settings, stop: asyncio.Event) -> None:
+async def _run(settings: Settings, spans: SpanRecorder, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
+        stack.callback(spans.close)
         engine = create_engine(settings.database_url)
         stack.push_async_callback(engine.dispose)
         redis = connect(RedisAddress(settings.redis_host, settings.redis_port, settings.redis_password))
@@ -70,7 +76,7 @@ async def _run(settings: Settings, stop: asyncio.Event) -> None:
         bus = await stack.enter_async_context(RedisCommandBus(redis, clock, ids.new_id()))
         market_data = RedisMarketData(redis)
         links = Links(
-            bus=bus,
+            bus=TracedCommandBus(bus, spans.record_root) if spans.is_on else bus,
             order_events=RedisOrderEventSource(redis),
             queries=PostgresTradingQueries(engine),
             market_data=market_data,
@@ -84,21 +90,25 @@ async def _run(settings: Settings, stop: asyncio.Event) -> None:
         probes.add_check(READINESS_CHECK, status.check)
         server = await serve(operations_app(probes), settings.bind_host, settings.strategy_port)
         stack.push_async_callback(server.stop)
-        work = [_feed_work(settings, PostgresBarStore(engine, bar_source(settings.feed)), market_data, links)]
+        bars = await stack.enter_async_context(opened_bar_store(settings, engine, bar_source(settings.feed)))
+        lease = PostgresLease(settings.database_url, "feed")
+        ingest = _feed_ingest(settings, bars, market_data, links, lease)
+        probes.add_check("feed", ingest.readiness)
+        work: list[Callable[[], Awaitable[None]]] = [partial(run_while_leading, lease, ingest.run)]
         work += _strategy_work(settings, links, bus.reply_to, status)
-        await _until_stopped(work, stop)
+        async with watch_bar_store(Watch(probes, settings.data_dir), bars):
+            await _until_stopped(work, stop)
 
 
-def _feed_work(
-    settings: Settings, store: PostgresBarStore, market_data: RedisMarketData, links: Links
-) -> Callable[[], Awaitable[None]]:
+def _feed_ingest(
+    settings: Settings, store: BarStore, market_data: RedisMarketData, links: Links, lease: PostgresLease
+) -> Ingest:
     is_replay = settings.feed == "replay"
     names = [
         STORED_TIMEFRAME,
         settings.strategy_timeframe,
         *([settings.replay_timeframe] if is_replay else []),
     ]
-    lease = PostgresLease(settings.database_url, "feed")
 
     async def open_feed() -> Feed:
         if is_replay:
@@ -108,7 +118,7 @@ def _feed_work(
     async def earlier_minutes() -> list[Bar]:
         return await (no_minutes() if is_replay else minutes_of_today(store, links.clock))
 
-    ingest = Ingest(
+    return Ingest(
         open_feed=open_feed,
         earlier_minutes=earlier_minutes,
         plan=IngestPlan(
@@ -117,10 +127,9 @@ def _feed_work(
             stored_timeframes=() if is_replay else (STORED_TIMEFRAME,),
         ),
         publisher=market_data,
-        spool=BarSpool(store),
+        spool=BarSpool(store, bar_backlog(settings)),
         may_act=lambda: lease.is_held,
     )
-    return partial(run_while_leading, lease, ingest.run)
 
 
 def _strategy_work(

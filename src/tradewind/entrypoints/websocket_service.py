@@ -22,10 +22,12 @@ from tradewind.adapters.redis.market_data import RedisMarketData
 from tradewind.adapters.redis.order_bus import RedisOrderEventSource
 from tradewind.adapters.system.clock import SystemClock
 from tradewind.adapters.system.ids import Uuid7Source
+from tradewind.entrypoints.observing import configure_logs, open_spans
 from tradewind.operations.backoff import Backoff
 from tradewind.operations.lifecycle import run_until_signalled
-from tradewind.operations.logging import configure_logging
 from tradewind.operations.probes import Probes
+from tradewind.operations.tracing import SpanRecorder
+from tradewind.operations.watch import Watch
 from tradewind.ports.authentication import Authenticator
 from tradewind.ports.errors import StoreUnavailable
 from tradewind.services.websocket.instruments import InstrumentCatalogue
@@ -45,37 +47,44 @@ SERVICE = "websocket-service"
 
 def main(settings: Settings) -> None:
     """Run until a signal."""
-    configure_logging(SERVICE, settings.log_level)
-    run_until_signalled(partial(_run, settings))
+    configure_logs(SERVICE, settings)
+    run_until_signalled(partial(_run, settings, open_spans(SERVICE, settings)))
 
 
-async def _run(settings: Settings, stop: asyncio.Event) -> None:
+async def _run(settings: Settings, spans: SpanRecorder, stop: asyncio.Event) -> None:
     engine = create_engine(settings.database_url)
     redis = connect(RedisAddress(settings.redis_host, settings.redis_port, settings.redis_password))
     events = RedisOrderEventSource(redis)
     try:
-        service = _build(settings, engine, redis, events)
-        await service.run(settings.bind_host, settings.websocket_port, stop)
+        probes = Probes(SERVICE, __version__)
+        service = _build(settings, engine, redis, events, probes, spans)
+        async with Watch(probes, settings.data_dir):
+            await service.run(settings.bind_host, settings.websocket_port, stop)
     finally:
+        spans.close()
         await events.close()
         await redis.aclose()
         await engine.dispose()
 
 
 def _build(
-    settings: Settings, engine: AsyncEngine, redis: Redis, events: RedisOrderEventSource
+    settings: Settings,
+    engine: AsyncEngine,
+    redis: Redis,
+    events: RedisOrderEventSource,
+    probes: Probes,
+    spans: SpanRecorder,
 ) -> WebSocketService:
     limits = StreamLimits()
     trading = TradingHub()
     market = MarketHub(limits.events_per_frame_max)
-    probes = Probes(SERVICE, __version__)
     pages = OperationsPages(probes)
     queries = PostgresTradingQueries(engine)
     journal = PostgresJournalReader(engine)
     follower = OrderUpdateFollower(
         source=events,
         history=JournalHistory(journal, queries, trading.has_listeners),
-        sender=UpdateSender(trading, InstrumentCatalogue(queries.instruments), encode_trade_update),
+        sender=UpdateSender(trading, InstrumentCatalogue(queries.instruments), encode_trade_update, spans),
         backoff=Backoff(0.1, 1.0, 2.0, random.Random()),  # noqa: S311
         monotonic_s=time.monotonic,
     )

@@ -33,10 +33,10 @@ _FIRST_KEYS = ("timestamp", "level", "service", "event", "correlation_id")
 _CHATTY_LIBRARIES = ("uvicorn", "httpx", "httpcore", "alembic")
 
 
-def configure_logging(service: str, level: str) -> None:
+def configure_logging(service: str, level: str, *further: Processor) -> None:
     """Send all logs of this process as JSON lines to standard output.
 
-    `level` is the least severe level written: debug, info, warning or error.
+    `level` is the least severe level written: debug, info, warning or error. `further` processors add to each line.
     """
     threshold = logging.getLevelNamesMapping()[level.upper()]
     common: list[Processor] = [
@@ -45,6 +45,7 @@ def configure_logging(service: str, level: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _service_adder(service),
+        *further,
     ]
     finish: list[Processor] = [
         structlog.processors.StackInfoRenderer(),

@@ -73,7 +73,7 @@ DISK_TOTAL = Gauge("tradewind_disk_total_bytes", "Size of that disk.", registry=
 ORDER_STAGE_SECONDS = StageHistogram(
     "tradewind_order_stage_seconds",
     "Time of each stage of an order's life. queue: arrival at the gateway to application by the order service; "
-    "commit: application to commit; venue_send: commit to the venue; venue_answer: application to the application "
+    "commit: application to commit, the reports of the venue too; venue_send: commit to the venue; venue_answer: application to the application "
     "of the venue's acknowledgement; client_update: application of an event to its hand-over to a WebSocket client.",
     ("queue", "commit", "venue_send", "venue_answer", "client_update"),
     LATENCY_BUCKETS_S,
@@ -192,6 +192,16 @@ BARS_SPOOLED = Gauge(
 )
 BARS_DROPPED = Counter(
     "tradewind_bars_dropped", "Bars lost because the bar store was away for too long.", registry=REGISTRY
+)
+BAR_SPOOL_BYTES = Gauge(
+    "tradewind_bar_spool_bytes",
+    "Size on disk of the finished bars that wait for the bar store.",
+    registry=REGISTRY,
+)
+BARS_BEYOND_RETENTION = Counter(
+    "tradewind_bars_beyond_retention",
+    "Bars that the bar store did not take because they are older than it keeps them.",
+    registry=REGISTRY,
 )
 BARS_STORED = Counter("tradewind_bars_stored", "Bars written to the bar store.", registry=REGISTRY)
 STRATEGY_ORDERS = Counter(

@@ -1,10 +1,11 @@
 """Liveness and readiness: what a process says when asked whether it can work."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from tradewind.operations.logging import get_logger, mask_url_passwords
-from tradewind.operations.metrics import describe_process
+from tradewind.operations.metrics import CHECK_SECONDS, CHECK_UP, describe_process
 
 CHECK_TIMEOUT_S = 2.0
 """A check that takes longer counts as failed."""
@@ -35,9 +36,12 @@ class Probes:
         names = list(self._checks)
         # A check that raises is a failed check: a probe that crashes would hide what the others found.
         results = await asyncio.gather(
-            *(_limited(self._checks[name]) for name in names), return_exceptions=True
+            *(_limited(name, self._checks[name]) for name in names), return_exceptions=True
         )
-        return {name: self._problem(name, result) for name, result in zip(names, results, strict=True)}
+        problems = {name: self._problem(name, result) for name, result in zip(names, results, strict=True)}
+        for name, problem in problems.items():
+            CHECK_UP.labels(check=name).set(not problem)
+        return problems
 
     def _problem(self, name: str, result: str | BaseException | None) -> str | None:
         if not isinstance(result, BaseException):
@@ -48,6 +52,10 @@ class Probes:
         return mask_url_passwords(f"{type(result).__name__}: {result}")
 
 
-async def _limited(check: Check) -> str | None:
-    async with asyncio.timeout(CHECK_TIMEOUT_S):
-        return await check()
+async def _limited(name: str, check: Check) -> str | None:
+    began_s = time.perf_counter()
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            return await check()
+    finally:
+        CHECK_SECONDS.labels(check=name).set(time.perf_counter() - began_s)

@@ -6,6 +6,7 @@ OutsideFailure
 │   └── BusUnavailable     the message bus
 ├── ReplyOverdue           no reply within the deadline and its margin
 ├── OwnershipLost          another replica owns the shard, or may own it
+├── Refused                the other side was reached and will not do it; asking again does not help
 └── Overloaded             a bounded queue is full; try again later
 """
 
@@ -36,3 +37,7 @@ class OwnershipLost(OutsideFailure):
 
 class Overloaded(OutsideFailure):
     """A bounded queue is full."""
+
+
+class Refused(OutsideFailure):
+    """The other side was reached and will not do this; asking again does not help."""

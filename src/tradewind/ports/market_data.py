@@ -50,7 +50,7 @@ class BarStore(Protocol):
     """Keeps bars. A bar written again (same symbol, timeframe and start) replaces the old one."""
 
     async def write_bars(self, bars: Sequence[Bar]) -> None:
-        """Store the bars, all or none. Raises `StoreUnavailable`."""
+        """Store the bars. Raises `StoreUnavailable`; then some may be stored: write them all again."""
         ...
 
     async def read_bars(
@@ -69,6 +69,13 @@ class BarStore(Protocol):
         """Of each symbol the newest bar that starts before `before_ns`; without symbols that have none.
 
         Raises `StoreUnavailable`.
+        """
+        ...
+
+    async def delete_bars_before(self, timeframe: str, before_ns: int) -> None:
+        """Delete the bars of a timeframe that start before `before_ns`.
+
+        Raises `StoreUnavailable`, and `Refused` where the store cannot delete.
         """
         ...
 

@@ -121,6 +121,9 @@ def test_other_commands_find_the_running_platform(tmp_path: Path) -> None:
         redis_host="r",
         redis_port=7,
         redis_password="x",
+        influxdb_url="http://i",
+        influxdb_token="t",
+        influxdb_retention_days=30,
         order_port=9,
     )
     assert running_platform(data_dir) is None

@@ -51,6 +51,19 @@ class MemoryBarStore:
                 found[symbol] = series[start_ns]
         return found
 
+    async def delete_bars_before(self, timeframe: str, before_ns: int) -> None:
+        """Delete the bars of a timeframe that start before `before_ns`. Raises `StoreUnavailable`."""
+        self._require_available()
+        kept = {
+            (symbol, kept_timeframe): {
+                start_ns: bar
+                for start_ns, bar in series.items()
+                if kept_timeframe != timeframe or start_ns >= before_ns
+            }
+            for (symbol, kept_timeframe), series in self._series.items()
+        }
+        self._series = {key: series for key, series in kept.items() if series}
+
     async def coverage(self) -> Sequence[BarCoverage]:
         """What is stored, by symbol and timeframe. Raises `StoreUnavailable`."""
         self._require_available()

@@ -68,6 +68,8 @@ _LAST = text(
     """
 )
 
+_DELETE = text("DELETE FROM bars WHERE source = :source AND timeframe = :timeframe AND start_ns < :before_ns")
+
 _COVERAGE = text(
     """
     SELECT symbol, timeframe, count(*) AS count, min(start_ns) AS first_start_ns, max(start_ns) AS last_start_ns
@@ -128,6 +130,12 @@ class PostgresBarStore:
         }
         async with reading(self._engine) as connection:
             return {bar.symbol: bar for bar in await _bars(connection, _LAST, parameters)}
+
+    async def delete_bars_before(self, timeframe: str, before_ns: int) -> None:
+        """Delete the bars of a timeframe that start before `before_ns`. Raises `StoreUnavailable`."""
+        parameters = {"source": self._source, "timeframe": timeframe, "before_ns": before_ns}
+        async with writing(self._engine) as connection:
+            await connection.execute(_DELETE, parameters)
 
     async def coverage(self) -> Sequence[BarCoverage]:
         """What is stored, by symbol and timeframe. Raises `StoreUnavailable`."""

@@ -20,7 +20,7 @@ SESSION_IDLE_TIMEOUT_S = 7.0
 CONNECT_TIMEOUT_S = 3.0
 COMMAND_TIMEOUT_S = 2.0
 
-_LOCK_CLASS = 7_310_002
+LEASE_LOCKS = 7_310_002
 """First key of the advisory locks; the second is a hash of the name."""
 
 _FAILURES = (
@@ -91,7 +91,7 @@ class PostgresLease:
         got_it = False
         try:
             got_it = bool(
-                await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, self._lock_key)
+                await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", LEASE_LOCKS, self._lock_key)
             )
         finally:
             if not got_it:

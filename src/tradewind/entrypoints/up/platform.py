@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy.exc
 
 from tradewind.adapters.embedded.data_directory import DataDirectory
+from tradewind.adapters.postgres.migrate import SchemaTooNew
 from tradewind.entrypoints.database import prepare_database
 from tradewind.entrypoints.supervisor.console import Console, console_on_standard_output
 from tradewind.entrypoints.supervisor.errors import ProcessNotReadyError
@@ -121,6 +122,8 @@ class Platform:
     async def _migrate(self) -> None:
         try:
             await asyncio.to_thread(prepare_database, self._settings.database_url)
+        except SchemaTooNew as error:
+            raise PlatformError(str(error)) from error
         except (OSError, asyncpg.PostgresError, sqlalchemy.exc.SQLAlchemyError, StoreUnavailable) as error:
             reason = " ".join(str(error).split())
             raise PlatformError(

@@ -15,6 +15,15 @@ from tradewind.adapters.embedded.processes import command_line
 from tradewind.entrypoints.up.public_ports import PORT_SETTING_OF_SERVICE
 from tradewind.settings import Settings
 
+_INFLUXDB = (
+    "influxdb_url",
+    "influxdb_token",
+    "influxdb_username",
+    "influxdb_org",
+    "influxdb_bucket",
+    "influxdb_retention_days",
+)
+
 
 class RunningPlatform(msgspec.Struct, frozen=True):
     """Addresses, passwords and process ids of a running platform; `pids` and `ports` are by process name."""
@@ -29,6 +38,8 @@ class RunningPlatform(msgspec.Struct, frozen=True):
     redis_port: int
     redis_password: str
     jwt_secret_key: str
+    influxdb: dict[str, str | int] = {}
+    """The settings of InfluxDB, by field, when bars are kept there."""
 
 
 class RunFile:
@@ -90,6 +101,8 @@ def with_running_platform(settings: Settings) -> Settings:
             "redis_port": running.redis_port,
             "redis_password": running.redis_password,
         }
+    if not settings.influxdb_url:
+        changes |= running.influxdb
     if not settings.jwt_secret_key:
         changes["jwt_secret_key"] = running.jwt_secret_key
     for service, field in PORT_SETTING_OF_SERVICE.items():
@@ -110,4 +123,5 @@ def describe(settings: Settings) -> RunningPlatform:
         redis_port=settings.redis_port,
         redis_password=settings.redis_password,
         jwt_secret_key=settings.jwt_secret_key,
+        influxdb={field: getattr(settings, field) for field in _INFLUXDB} if settings.influxdb_url else {},
     )

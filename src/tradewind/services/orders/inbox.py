@@ -49,6 +49,16 @@ class Inbox:
         self._report_task = asyncio.create_task(self._read_reports(), name="venue-reports")
         self.is_bus_connected = True
 
+    @property
+    def waiting_commands(self) -> int:
+        """Commands that were read and not taken."""
+        return sum(len(entry.envelopes) for entry in self._commands)
+
+    @property
+    def waiting_reports(self) -> int:
+        """Reports that were read and not taken."""
+        return len(self._reports)
+
     async def follow(self, offsets: Mapping[int, str]) -> None:
         """Read these shards' commands from now on, each after its offset; what waited of others is dropped."""
         await self._stop_commands()
@@ -88,7 +98,7 @@ class Inbox:
 
     async def _read_commands(self, offsets: dict[int, str]) -> None:
         while True:
-            while sum(len(entry.envelopes) for entry in self._commands) >= MAX_WAITING_COMMANDS:
+            while self.waiting_commands >= MAX_WAITING_COMMANDS:
                 self._has_room.clear()
                 await self._has_room.wait()
             try:
@@ -111,7 +121,7 @@ class Inbox:
 
     async def _read_reports(self) -> None:
         while True:
-            while len(self._reports) >= MAX_WAITING_REPORTS:
+            while self.waiting_reports >= MAX_WAITING_REPORTS:
                 self._has_room.clear()
                 await self._has_room.wait()
             reports = await self._venue.reports(READ_TIMEOUT_S)

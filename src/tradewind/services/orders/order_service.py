@@ -10,7 +10,6 @@ from contextlib import suppress
 
 import structlog
 
-from tradewind.operations.metrics import SHARDS_OWNED
 from tradewind.ports.errors import OutsideFailure
 from tradewind.ports.journal import DeadlinePassed
 from tradewind.services.orders.collaborators import Collaborators
@@ -26,6 +25,11 @@ class OrderService:
         self._collaborators = collaborators
         self._problem: str | None = "no session with the database yet"
         self._tenure: Tenure | None = None
+
+    @property
+    def offsets(self) -> dict[int, str]:
+        """Of each shard that is owned now, the last command entry that was applied."""
+        return {} if self._tenure is None else self._tenure.offsets
 
     async def readiness(self) -> str | None:
         """None when a session is open and owns its share of the shards, else what is missing."""
@@ -58,4 +62,4 @@ class OrderService:
                         await stop.wait()
             finally:
                 self._tenure = None
-                SHARDS_OWNED.set(0)
+                self._collaborators.metrics.ended()

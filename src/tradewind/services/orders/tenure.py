@@ -2,29 +2,22 @@
 
 import asyncio
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
 from tradewind.domain.commands import CancelOrder, ClosePosition, ReplaceOrder, SubmitOrder
-from tradewind.domain.events import OrderExecuted
+from tradewind.domain.events import OrderSubmitted
 from tradewind.domain.identifiers import AccountId, ClientOrderId, OrderId, Symbol
 from tradewind.domain.market.instrument import Instrument
 from tradewind.domain.venue_reports import VenueReplaceRejected
-from tradewind.operations.metrics import (
-    BATCH_COMMANDS,
-    BATCH_SECONDS,
-    COMMANDS,
-    EXECUTIONS,
-    OPEN_ORDERS,
-    SHARDS_OWNED,
-)
+from tradewind.operations.metrics import BATCH_COMMANDS
 from tradewind.ports.errors import BusUnavailable
 from tradewind.ports.journal import PreparedWrite, ShardJournal, ShardWrite
 from tradewind.ports.messages import SHARD_COUNT, CommandEnvelope, shard_of
 from tradewind.services.orders.collaborators import Collaborators
 from tradewind.services.orders.inbox import MAX_BATCH_COMMANDS, Batch, Inbox
+from tradewind.services.orders.order_spans import Moments
 from tradewind.services.orders.shard import Shard, ShardOutcome
 from tradewind.services.orders.venue_dispatch import dispatch
 
@@ -54,6 +47,11 @@ class Tenure:
         self._unwritten_commands = 0
         self._unwritten_since_ns = 0
         self.has_committed = False
+
+    @property
+    def offsets(self) -> dict[int, str]:
+        """Of each owned shard, the last command entry that was applied."""
+        return {shard.number: shard.offset for shard in self._shards.values()}
 
     @property
     def problem(self) -> str | None:
@@ -121,7 +119,8 @@ class Tenure:
         await self._end_telling()
 
     def _begin_write(self) -> None:
-        BATCH_COMMANDS.observe(self._unwritten_commands)
+        commands = self._unwritten_commands
+        BATCH_COMMANDS.observe(commands)
         closed = [
             (shard, *done) for shard in self._unwritten.values() if (done := shard.close_batch()) is not None
         ]
@@ -130,7 +129,7 @@ class Tenure:
         if closed:
             # The rows are copied now, before another command can change them.
             pending = self._journal.prepare([write for _, write, _ in closed])
-            write = self._write(pending, closed, self._unwritten_since_ns)
+            write = self._write(pending, closed, self._unwritten_since_ns, commands)
             self._writing = asyncio.create_task(write, name="commit")
             self._writing.add_done_callback(lambda _: self._wake())
 
@@ -147,10 +146,10 @@ class Tenure:
         writing, self._writing = self._writing, None
         return [] if writing is None else await writing
 
-    async def _write(self, pending: PreparedWrite, closed: Closed, started_ns: int) -> Closed:
+    async def _write(self, pending: PreparedWrite, closed: Closed, started_ns: int, commands: int) -> Closed:
         await self._journal.commit(pending)
         self.has_committed = True
-        BATCH_SECONDS.observe((self._with.clock.now_ns() - started_ns) / 1e9)
+        self._with.metrics.committed((self._with.clock.now_ns() - started_ns) / 1e9, commands)
         for shard, write, _ in closed:
             shard.committed_seq = write.last_seq
         return closed
@@ -167,12 +166,17 @@ class Tenure:
 
     async def _tell(self, closed: Closed) -> None:
         log = _log.bind()  # looks its configuration up once, not for each event
+        now_ns = self._with.clock.now_ns
+        moments = Moments(now_ns(), 0, 0)
         await self._with.announcer.announce([(shard, outcome) for shard, _, outcome in closed])
+        moments.announced_ns = now_ns()
         for shard, _, outcome in closed:
             await dispatch(outcome.events, shard.core.state.orders, self._with.venue)
-            EXECUTIONS.inc(sum(isinstance(event, OrderExecuted) for event in outcome.events))
-            for (command, result), count in Counter(outcome.counts).items():
-                COMMANDS.labels(command=command, outcome=result).inc(count)
+            moments.dispatched_ns = now_ns()
+            took_s = (moments.dispatched_ns - moments.committed_ns) / 1e9
+            self._with.metrics.dispatched(took_s, sum(type(e) is OrderSubmitted for e in outcome.events))
+            self._with.metrics.told(outcome)
+            self._with.spans.told(outcome.published, moments)
             for published in outcome.published:
                 log.debug(
                     "event committed",
@@ -193,6 +197,7 @@ class Tenure:
                 shard.apply_commands(entry.envelopes, entry.offset, now_ns)
                 self._unwritten[shard.number] = shard
                 self._unwritten_commands += len(entry.envelopes)
+                self._with.metrics.applied(entry, now_ns)
         for report in batch.reports:
             shard = self._shards.get(shard_of(report.account_id))
             if shard is not None:
@@ -229,8 +234,7 @@ class Tenure:
         if self._with.announcer.is_behind(self._shards.values()):
             await self._with.announcer.catch_up(self._journal, self._shards.values())
         await self._trim()
-        SHARDS_OWNED.set(len(self._shards))
-        OPEN_ORDERS.set(sum(shard.open_order_count for shard in self._shards.values()))
+        self._with.metrics.ticked(self._shards, inbox.waiting_commands, inbox.waiting_reports)
 
     def _mark_prices(self) -> None:
         changed = self._with.marks.take_changes()

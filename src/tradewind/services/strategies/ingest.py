@@ -60,6 +60,7 @@ class Ingest:
         self._may_act = may_act
         self._last_event_s: float | None = None
         self._outage_logged_s: float | None = None
+        self._problem: str | None = None
         self.ended = asyncio.Event()
         """Set when the feed has given all it has."""
         FEED_LAST_EVENT_AGE.set_function(self.last_event_age_s)
@@ -67,6 +68,10 @@ class Ingest:
     def last_event_age_s(self) -> float:
         """Seconds since the last batch came from the feed; NaN before the first."""
         return float("nan") if self._last_event_s is None else time.monotonic() - self._last_event_s
+
+    async def readiness(self) -> str | None:
+        """None while the feed runs, rests, or is another replica's; else what it waits for."""
+        return self._problem
 
     async def run(self) -> None:
         """Run the feed. When it has ended, rest until cancelled: the lease stays, and nobody runs the feed again."""
@@ -80,20 +85,26 @@ class Ingest:
             await asyncio.Event().wait()
         finally:
             FEED_LEASE_HELD.set(0)
+            self._problem = None
             storing.cancel()
             await asyncio.gather(storing, return_exceptions=True)
             if self._may_act():
                 await self._spool.drain()
+            self._spool.close()
 
     async def _persist(self, read: Callable[[], Awaitable[Value]]) -> Value:
         backoff = Backoff(initial_s=0.2, maximum_s=5.0, factor=2.0, source=random.Random())  # noqa: S311
         while True:
             try:
-                return await read()
+                value = await read()
             except StoreUnavailable as error:
+                self._problem = f"the feed waits for the store: {error}"
                 delay_s = backoff.next_delay_s()
                 _log.warning("feed waits for the store", error=str(error), retry_in_s=round(delay_s, 2))
                 await asyncio.sleep(delay_s)
+            else:
+                self._problem = None
+                return value
 
     async def _run_feed(self, feed: Feed, aggregator: BarAggregator, days: DailyBars) -> None:
         _log.info("feed started", feed=feed.name, timeframes=[str(t) for t in self._plan.timeframes])

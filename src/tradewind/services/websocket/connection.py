@@ -81,6 +81,11 @@ class Connection(WSListener):
         self._transport: WSTransport
         self._outbox: Outbox
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait for the client."""
+        return self._outbox.waiting_bytes
+
     def attach(self, session: Session) -> None:
         """Name the session; before the connection is established."""
         self._session = session

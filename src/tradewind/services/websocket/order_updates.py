@@ -5,6 +5,7 @@ later event shows the gap, and within two polls when the bus is silent although 
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -12,10 +13,11 @@ import msgspec
 from tradewind.domain.identifiers import Shard
 from tradewind.operations.backoff import Backoff
 from tradewind.operations.logging import get_logger
-from tradewind.operations.metrics import DEPENDENCY_RECONNECTS
+from tradewind.operations.metrics import DEPENDENCY_RECONNECTS, ORDER_EVENTS_BEHIND, ORDER_STAGE_SECONDS
+from tradewind.operations.tracing import NO_SPANS, Span, SpanRecorder
 from tradewind.ports.bus import OrderEventSource
 from tradewind.ports.errors import BusUnavailable, StoreUnavailable
-from tradewind.ports.messages import EventNotice
+from tradewind.ports.messages import EventNotice, PublishedEvent
 from tradewind.ports.stream_formats import TradeUpdateFormat
 from tradewind.services.websocket.frames import server_frame
 from tradewind.services.websocket.instruments import InstrumentCatalogue
@@ -37,10 +39,20 @@ _log = get_logger(__name__)
 class UpdateSender:
     """Writes an event's updates once and sends them to all who listen to its account."""
 
-    def __init__(self, hub: TradingHub, instruments: InstrumentCatalogue, encode: TradeUpdateFormat) -> None:
+    def __init__(
+        self,
+        hub: TradingHub,
+        instruments: InstrumentCatalogue,
+        encode: TradeUpdateFormat,
+        spans: SpanRecorder = NO_SPANS,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._hub = hub
         self._instruments = instruments
         self._encode = encode
+        self._spans = spans
+        self._now_ns = now_ns
+        self._client_update = ORDER_STAGE_SECONDS.stage("client_update")
 
     async def send(self, notice: EventNotice) -> None:
         """Tell the clients. Raises `StoreUnavailable`, before anything is sent."""
@@ -51,6 +63,7 @@ class UpdateSender:
         except msgspec.MsgspecError as error:
             _log.error("event cannot be read", shard=notice.shard, seq=notice.seq, error=str(error))
             return
+        began_ns = self._now_ns()
         frames = []
         for update in trade_updates(published):
             instrument = await self._instruments.find(update.order.symbol)
@@ -60,9 +73,18 @@ class UpdateSender:
             frames.append(server_frame(OPCODE, self._encode(update, instrument)))
         for frame in frames:
             self._hub.send_frame(notice.account_id, frame)
+        if frames:
+            self._sent(published, began_ns, self._now_ns())
         _log.debug(
             "updates sent", correlation_id=published.correlation_id, seq=published.seq, count=len(frames)
         )
+
+    def _sent(self, published: PublishedEvent, began_ns: int, ended_ns: int) -> None:
+        self._client_update.observe((ended_ns - published.ts_ns) / 1e9)
+        if self._spans.is_on:
+            name = f"send update {type(published.event).__name__}"
+            place = {"tradewind.shard": published.shard, "tradewind.seq": published.seq}
+            self._spans.record(Span(name, published.correlation_id, began_ns, ended_ns, "producer", place))
 
 
 class OrderUpdateFollower:
@@ -134,6 +156,8 @@ class OrderUpdateFollower:
             # Events that were committed before the former poll had their time to arrive over the bus.
             await self._read_journal(shard, self._former_heads.get(shard, 0))
         self._former_heads = heads
+        behind = (head - self._sequences[shard].last_seq for shard, head in heads.items())
+        ORDER_EVENTS_BEHIND.set(sum(max(count, 0) for count in behind))
 
     async def _read_journal(self, shard: Shard, until_seq: int) -> None:
         sequence = self._sequences[shard]

@@ -16,7 +16,7 @@ from picows import (
 )
 
 from tradewind.operations.logging import get_logger
-from tradewind.operations.metrics import WEBSOCKET_CLIENTS
+from tradewind.operations.metrics import WEBSOCKET_CLIENTS, WEBSOCKET_QUEUED_BYTES
 from tradewind.ports.authentication import Authenticator
 from tradewind.ports.stream_formats import MarketDataFormat
 from tradewind.services.websocket.connection import Connection
@@ -71,6 +71,7 @@ class StreamServer:
         self._connections: set[Connection] = set()
         self._all_gone = asyncio.Event()
         self._server: asyncio.Server | None = None
+        WEBSOCKET_QUEUED_BYTES.set_function(self._queued_bytes)
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port (useful for port 0). Raises `OSError` when the address cannot be used."""
@@ -151,6 +152,9 @@ class StreamServer:
             )
         )
         return connection
+
+    def _queued_bytes(self) -> float:
+        return sum(connection.queued_bytes for connection in self._connections)
 
     def _arrived(self, connection: Connection) -> None:
         self._connections.add(connection)

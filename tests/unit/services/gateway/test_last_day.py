@@ -162,3 +162,18 @@ async def test_just_after_midnight_a_late_bar_still_counts(desk: Desk, client: h
     await desk.bars.write_bars([bar("AAPL", MIDNIGHT_NS - MINUTE_NS, "195")])
     assert (await shown(client))["last_equity"] == "100050"
     assert START_NS < MIDNIGHT_NS
+
+
+async def test_while_the_bars_are_away_the_last_executions_stand_in_for_closes(
+    desk: Desk, client: httpx.AsyncClient
+) -> None:
+    await desk.hold("AAPL", "10", "190")
+    await store_closes(desk, AAPL="195")
+    await begin_the_next_day(desk, AAPL="209")
+    desk.bars.is_available = False
+    assert (await shown(client))["last_equity"] == "100000"  # at 190, its price when it was bought
+    assert (await client.get("/v2/positions")).json()[0]["lastday_price"] == "190"
+    # What stood in is not kept.
+    desk.bars.is_available = True
+    assert (await shown(client))["last_equity"] == "100050"
+    assert (await client.get("/v2/positions")).json()[0]["lastday_price"] == "195"

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from tradewind.adapters.memory.bar_backlog import MemoryBarBacklog
 from tradewind.adapters.memory.bar_store import MemoryBarStore
 from tradewind.adapters.memory.lease import MemoryLeases
 from tradewind.adapters.memory.market_data import MemoryMarketData
@@ -93,7 +94,7 @@ def new_ingest(
         earlier_minutes=earlier_minutes,
         plan=PLAN,
         publisher=market,
-        spool=BarSpool(store),
+        spool=BarSpool(store, MemoryBarBacklog()),
         may_act=may_act,
     )
 
@@ -158,10 +159,38 @@ def minute_bars(count: int) -> list[Bar]:
     ]
 
 
+async def test_a_feed_that_waits_for_its_store_says_so_until_it_has_it() -> None:
+    store, is_away = MemoryBarStore(), True
+
+    async def earlier_minutes() -> Sequence[Bar]:
+        if is_away:
+            raise StoreUnavailable("401 unauthorized")
+        return []
+
+    ingest = Ingest(
+        open_feed=opened(ListedFeed([trade(0)])),
+        earlier_minutes=earlier_minutes,
+        plan=PLAN,
+        publisher=RecordingMarket(),
+        spool=BarSpool(store, MemoryBarBacklog()),
+        may_act=lambda: True,
+    )
+    assert await ingest.readiness() is None
+    running = asyncio.create_task(ingest.run())
+    await asyncio.sleep(0.05)
+    assert await ingest.readiness() == "the feed waits for the store: 401 unauthorized"
+    is_away = False
+    async with asyncio.timeout(3):
+        await ingest.ended.wait()
+    assert await ingest.readiness() is None
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_bars_wait_for_a_store_that_is_away() -> None:
     store = MemoryBarStore()
     store.is_available = False
-    spool = BarSpool(store)
+    spool = BarSpool(store, MemoryBarBacklog())
     storing = asyncio.create_task(spool.run())
     spool.add(minute_bars(3))
     await asyncio.sleep(0.02)
@@ -177,7 +206,7 @@ async def test_bars_wait_for_a_store_that_is_away() -> None:
 async def test_a_full_spool_drops_the_oldest_and_counts_them() -> None:
     store = MemoryBarStore()
     store.is_available = False
-    spool = BarSpool(store, spooled_bars_max=5)
+    spool = BarSpool(store, MemoryBarBacklog(waiting_bars_max=5))
     before = REGISTRY.get_sample_value("tradewind_bars_dropped_total") or 0
     spool.add(minute_bars(8))
     assert REGISTRY.get_sample_value("tradewind_bars_dropped_total") == before + 3

@@ -12,6 +12,7 @@ import pytest
 from tests.unit.services.strategies.paper_desk import ACCOUNT, CASH, PaperDesk
 from tradewind.adapters.feeds.replay import ReplayFeed, ReplayPlan
 from tradewind.adapters.files.bar_files import read_bars
+from tradewind.adapters.memory.bar_backlog import MemoryBarBacklog
 from tradewind.adapters.memory.bar_store import MemoryBarStore
 from tradewind.adapters.memory.market_data import MemoryMarketData
 from tradewind.adapters.system.ids import Uuid7Source
@@ -98,7 +99,7 @@ async def test_replayed_days_are_told_as_daily_bars(prices: list[Bar]) -> None:
         earlier_minutes=no_minutes,
         plan=IngestPlan(timeframes=[MINUTE], stored_timeframes=()),
         publisher=Listener(),
-        spool=BarSpool(store),
+        spool=BarSpool(store, MemoryBarBacklog()),
         may_act=lambda: True,
     )
     replaying = asyncio.create_task(ingest.run())
@@ -133,7 +134,7 @@ async def test_the_example_strategy_trades_real_prices_from_a_file(prices: list[
         earlier_minutes=no_minutes,
         plan=IngestPlan(timeframes=[DAY], stored_timeframes=()),
         publisher=publisher,
-        spool=BarSpool(store),
+        spool=BarSpool(store, MemoryBarBacklog()),
         may_act=lambda: True,
     )
     trading = asyncio.create_task(runner.run())

@@ -8,6 +8,7 @@ from alembic import op
 
 revision = "0001"
 down_revision = None
+compatible_from = "0001"
 
 TRADING = """
 CREATE TABLE shards (

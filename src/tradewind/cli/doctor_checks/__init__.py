@@ -1,0 +1,1 @@
+"""What `tradewind doctor` looks at, a file for each part of a deployment."""

@@ -1,0 +1,1 @@
+"""Care for stored bars: longer bars from shorter ones."""

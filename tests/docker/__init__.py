@@ -1,0 +1,1 @@
+"""Tests that need Docker: `make test-docker` runs them."""

@@ -1,0 +1,1 @@
+"""Tests of the load test: its figures and its verdict."""
