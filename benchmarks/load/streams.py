@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 
 import msgspec
@@ -77,9 +78,9 @@ class Stream(WSListener):
         if not self._is_ours_to_close:
             self.cut = self.cut or "disconnected"
 
+    @abstractmethod
     def received(self, message: bytes, now_ns: int) -> None:
         """A whole message."""
-        raise NotImplementedError
 
     def say(self, message: object) -> None:
         """Send a message."""

@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from tradewind.adapters.memory.order_bus import MemoryOrderBus
 from tradewind.ports.errors import BusUnavailable
 from tradewind.ports.messages import EventNotice, PublishedEvent, Reply
@@ -47,6 +49,12 @@ class MemoryOrderEvents:
         events = list(self._events)
         self._events.clear()
         return events
+
+    def garble(self) -> None:
+        """Make everything that waits unreadable, as what another version wrote may be."""
+        garbled = [msgspec.structs.replace(notice, content=msgspec.Raw(b"\xc1")) for notice in self._events]
+        self._events.clear()
+        self._events.extend(garbled)
 
     def flush(self) -> None:
         """Lose everything that waits."""

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
+
 from tradewind.domain.accounts.account import Account
 from tradewind.domain.events import OrderExecuted
 from tradewind.operations.backoff import Backoff
@@ -198,10 +200,11 @@ class StrategyRunner:
                 continue
             backoff.reset()
             fresh = self._fresh(batch)
-            if may_have_missed or self._has_gap(fresh):
+            ours = self._opened(fresh)
+            if may_have_missed or ours is None or self._has_gap(fresh):
                 await self._catch_up(host)
             else:
-                await self._take(host, fresh)
+                await self._take(host, ours)
             may_have_missed = False
             if fresh:
                 self._last_seq = fresh[-1].seq
@@ -216,8 +219,15 @@ class StrategyRunner:
         before = fresh[0].seq - 1 if self._last_seq is None else self._last_seq
         return fresh[-1].seq - before != len(fresh)
 
-    async def _take(self, host: StrategyHost, fresh: Sequence[EventNotice]) -> None:
-        ours = [notice.open() for notice in fresh if notice.account_id == self._assignment.account_id]
+    def _opened(self, fresh: Sequence[EventNotice]) -> list[PublishedEvent] | None:
+        """The events of our account; None when one of them cannot be read."""
+        try:
+            return [notice.open() for notice in fresh if notice.account_id == self._assignment.account_id]
+        except msgspec.MsgspecError as error:
+            _log.error("order events cannot be read", error=str(error))
+            return None
+
+    async def _take(self, host: StrategyHost, ours: Sequence[PublishedEvent]) -> None:
         if not ours:
             return
         # Events are published after their commit, so what is read now includes all of them.

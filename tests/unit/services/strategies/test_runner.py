@@ -251,6 +251,21 @@ async def test_fills_that_the_bus_lost_are_told_from_the_books_once(stage: Stage
         assert strategy.open_orders("AAPL") == []
 
 
+async def test_fills_whose_events_cannot_be_read_are_told_from_the_books(stage: Stage) -> None:
+    async with stage.running() as strategy:
+        await stage.quotes("99", "101")
+        stage.strategy.todo.append(lambda: strategy.buy("AAPL", 1))
+        await stage.bar()
+        await stage.until(lambda: len(stage.desk.commands) == 1)
+        await asyncio.sleep(0.01)
+        await stage.desk.publish()
+        stage.desk.order_events.garble()
+        await stage.until(lambda: strategy.fills)
+        await stage.act(lambda: strategy.buy("AAPL", 2))
+        await stage.until(lambda: len(strategy.fills) == 2)
+        assert [fill.qty for fill in strategy.fills] == [1, 2]
+
+
 async def test_an_outage_of_the_bus_is_survived_and_caught_up_with(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
