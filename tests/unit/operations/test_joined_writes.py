@@ -2,8 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
-from tradewind.operations.joined_writes import HELD_BYTES_MAX, JoinedWrites
+import uvicorn
+from uvicorn.server import ServerState
+
+from tradewind.operations.joined_writes import HELD_BYTES_MAX, JoinedWrites, JoinedWritesProtocol
 
 
 class Wire(asyncio.Transport):
@@ -84,3 +88,23 @@ def test_aborting_drops_what_is_held() -> None:
     turn.end()
     assert turn.wire.writes == []
     assert turn.wire.has_ended
+
+
+async def test_an_answer_of_the_server_is_one_write() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    config = uvicorn.Config(app, http=JoinedWritesProtocol, lifespan="off", log_config=None)
+    config.load()
+    protocol = JoinedWritesProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+    wire = Wire()
+    protocol.connection_made(wire)
+    protocol.data_received(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n")
+    async with asyncio.timeout(1):
+        while not wire.writes:  # noqa: ASYNC110 - a wire tells nobody
+            await asyncio.sleep(0)
+    [answer] = wire.writes
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"\r\n\r\n{}")
+    protocol.connection_lost(None)

@@ -7,15 +7,11 @@ whoever received the bar cannot receive it again.
 """
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
 
-from tradewind.domain.decimals import ZERO
 from tradewind.domain.identifiers import Symbol
+from tradewind.domain.market.average_price import volume_weighted_average
 from tradewind.domain.market.ticks import Bar, Trade
 from tradewind.domain.market.timeframe import Timeframe
-
-VWAP_QUANTUM = Decimal("0.000000001")
-"""Volume-weighted averages are rounded to nine decimals, half to even."""
 
 _NEVER_NS = 1 << 63
 
@@ -61,13 +57,8 @@ class _OpenBar:
             close=self.close,
             volume=self.volume,
             trade_count=self.trade_count,
-            vwap=self._vwap(),
+            vwap=volume_weighted_average(self.value, self.volume, self.close),
         )
-
-    def _vwap(self) -> Decimal:
-        if self.volume == ZERO:
-            return self.close
-        return (self.value / self.volume).quantize(VWAP_QUANTUM, ROUND_HALF_EVEN)
 
 
 class BarAggregator:

@@ -4,11 +4,9 @@ From minute bars and not from trades, so that a day goes on after a restart: its
 """
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_EVEN, Decimal
 
-from tradewind.domain.decimals import ZERO
 from tradewind.domain.identifiers import Symbol
-from tradewind.domain.market.bar_aggregator import VWAP_QUANTUM
+from tradewind.domain.market.average_price import volume_weighted_average
 from tradewind.domain.market.ticks import Bar, DailyBar
 from tradewind.domain.market.timeframe import Timeframe
 
@@ -47,13 +45,8 @@ class _Day:
             close=self.close,
             volume=self.volume,
             trade_count=self.trade_count,
-            vwap=self._vwap(),
+            vwap=volume_weighted_average(self.value, self.volume, self.close),
         )
-
-    def _vwap(self) -> Decimal:
-        if self.volume == ZERO:
-            return self.close
-        return (self.value / self.volume).quantize(VWAP_QUANTUM, ROUND_HALF_EVEN)
 
 
 class DailyBars:

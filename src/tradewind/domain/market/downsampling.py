@@ -1,11 +1,10 @@
 """Longer bars from shorter ones, exactly as if they had been built of the same trades."""
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_EVEN
 from itertools import groupby
 
 from tradewind.domain.decimals import ZERO
-from tradewind.domain.market.bar_aggregator import VWAP_QUANTUM
+from tradewind.domain.market.average_price import volume_weighted_average
 from tradewind.domain.market.ticks import Bar
 from tradewind.domain.market.timeframe import Timeframe
 
@@ -35,5 +34,5 @@ def _merged(parts: list[Bar], start_ns: int, timeframe: str) -> Bar:
         close=close,
         volume=volume,
         trade_count=sum(bar.trade_count for bar in parts),
-        vwap=(value / volume).quantize(VWAP_QUANTUM, ROUND_HALF_EVEN) if volume else close,
+        vwap=volume_weighted_average(value, volume, close),
     )

@@ -5,7 +5,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.domain.market.bar_aggregator import VWAP_QUANTUM, BarAggregator
+from tradewind.domain.market.average_price import VWAP_QUANTUM
+from tradewind.domain.market.bar_aggregator import BarAggregator
 from tradewind.domain.market.downsampling import downsampled
 from tradewind.domain.market.ticks import Bar, Trade
 from tradewind.domain.market.timeframe import NS_PER_S, Timeframe
